@@ -1,0 +1,86 @@
+# Run `make` to list the targets. Everything is installed into .venv, from hash-locked requirements.
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+	--allow-unsafe --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+# More arguments for the program that a target runs: make test ARGS='-k paging', make run ARGS=--log.level=debug
+ARGS ?=
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
+
+.PHONY: run
+run: $(VENV)/runtime.stamp  ## Run the demo: the exporter against the bundled VLM Run stand-in
+	$(BIN)/python -m exporter demo $(ARGS)
+
+.PHONY: test
+test: $(VENV)/dev.stamp servers  ## Run every test, against the real servers that are there
+	$(BIN)/python -m pytest --durations=5 $(ARGS)
+
+.PHONY: check
+check: check-style check-types check-layers check-prometheus  ## Lint, check types, layers and Prometheus files
+
+.PHONY: check-style
+check-style: $(VENV)/dev.stamp  ## ruff: lint and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+.PHONY: check-types
+check-types: $(VENV)/dev.stamp  ## mypy --strict
+	$(BIN)/mypy
+
+.PHONY: check-layers
+check-layers: $(VENV)/dev.stamp  ## import-linter: who may import whom
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: check-prometheus
+check-prometheus: servers  ## promtool: every file in rules/
+	tests/tools/check-prometheus
+
+.PHONY: servers
+servers:  ## Install the real servers that tests use (as root on Debian), or say which are absent
+	@tests/tools/install-servers
+
+.PHONY: format
+format: $(VENV)/dev.stamp  ## Format the code and fix what ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: venv
+venv: $(VENV)/dev.stamp  ## Set up .venv with the development tools
+
+.PHONY: lock
+lock: $(VENV)/dev.stamp  ## Write requirements*.txt anew from pyproject.toml (LOCK=--upgrade for the newest versions)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "make lock: needs Python 3.11, the oldest supported: make clean && make lock PYTHON=python3.11" >&2; exit 1; }
+	$(PIP_COMPILE) $(LOCK) --output-file requirements.txt pyproject.toml
+	$(PIP_COMPILE) $(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+
+.PHONY: clean
+clean:  ## Remove .venv, caches and builds; never ./data
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "make: no $(PYTHON) on PATH; Python >= 3.11 is needed, name it with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1); Python >= 3.11 is needed, name it with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/runtime.stamp: requirements.txt | $(VENV)/pyvenv.cfg
+	$(PIP_INSTALL) --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@

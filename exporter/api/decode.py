@@ -1,0 +1,295 @@
+"""From the bytes of a list response to a `Page`: the only place that knows what the wire calls things.
+
+A body is either a bare list of rows or an object that holds one: under `data`, else under the only one of `LIST_KEYS`
+that holds a list. Beside it, `has_more` is believed if it is a boolean, and anything but nothing under `error` makes
+the body unusable, because an empty list that comes with an error proves nothing.
+
+The whole body is parsed in one go into typed structs, so that prompts and responses are skipped by the parser and never
+become objects. Python servers also write what is no JSON (NaN, lone surrogates, raw control characters); such a body is
+read again by a parser that puts up with that, and its odd values are judged like all others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from exporter.api.fields import ANYTHING_ELSE, Column, RowReader, descend
+from exporter.api.values import MAX_DURATION, BadValueError, Converter, converter, describe
+from exporter.models import Completion, FailureReason, Field, Page, PollError, Reject, RejectReason, Source, Status
+
+LIST_KEYS: Final = ("data", "items", "results", "completions", "executions", "predictions")
+"""Where an object may hold the rows, the preferred key first."""
+
+MAX_ID_LENGTH: Final = 1024
+"""Characters. An id is never cut, since two rows must not become one."""
+
+_MAX_MESSAGE: Final = 300
+
+_UNREADABLE: Final = (msgspec.DecodeError, ValueError)
+"""What parsers raise. Only newer versions of msgspec raise a ValueError too."""
+
+_DETAILS: Final = (
+    Field.MODEL,
+    Field.SKILL,
+    Field.FINISHED,
+    Field.INPUT_TOKENS,
+    Field.OUTPUT_TOKENS,
+    Field.CREDITS,
+    Field.DURATION,
+    Field.TIME_TO_FIRST_TOKEN,
+)
+"""What a row may lack, in the order of `Completion`."""
+
+
+class _Unread(msgspec.Struct, frozen=True, gc=False):
+    """An object whose content does not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One path that may lead to a field's value, by way of one column of the rows' values."""
+
+    path: str
+    column: int
+    convert: Converter
+
+
+class Decoder:
+    """Decodes the list responses of one source. Raises ValueError for a path in `source.fields` that is not one."""
+
+    def __init__(self, source: Source, *, max_id_length: int = MAX_ID_LENGTH) -> None:
+        self._reader = RowReader(path for paths in source.fields.values() for path in paths)
+        self._candidates = {
+            field: tuple(
+                _candidate(self._reader, path, converter(field, path, source.statuses, max_id_length))
+                for path in source.fields.get(field, ())
+            )
+            for field in Field
+        }
+        self._missing_status = source.missing_status
+        self._body_type = _body_type(self._reader.row_type)
+        self._parser = msgspec.json.Decoder(self._body_type)
+
+    def decode(self, body: bytes, observed: int) -> Page:
+        """Return the page in `body`, with `observed` passed on; a bad row in it is rejected alone.
+
+        Raises PollError (`bad_body`) if the body as a whole is not a list of rows.
+        """
+        try:
+            rows, has_more = self._open(body)
+            completions, rejects = self._decode_rows(rows)
+        except RecursionError:
+            raise _unusable("the answer is nested too deeply to be read") from None
+        return Page(completions, len(rows), observed, rejects, has_more)
+
+    def _open(self, body: bytes) -> tuple[list[Any], bool | None]:
+        """Return the rows of the body, and whether the server says that there are more."""
+        content = self._parse(body)
+        if isinstance(content, list):
+            return content, None
+        if not isinstance(content, msgspec.Struct):
+            raise _unusable(f"the answer is {describe(content)}, neither a list nor an object that holds one")
+        has_more, error, *places = msgspec.structs.astuple(content)
+        lists = [rows for rows in places if isinstance(rows, list)]
+        if error or not (isinstance(places[0], list) or len(lists) == 1):
+            raise _unusable(_no_page(body, bool(error), len(lists)))
+        return lists[0], has_more if isinstance(has_more, bool) else None
+
+    def _parse(self, body: bytes) -> Any:
+        try:
+            return self._parser.decode(body)
+        except _UNREADABLE as error:
+            try:
+                return msgspec.convert(_parse_odd(body), self._body_type)
+            except _UNREADABLE:
+                raise _unusable(_no_json(body, error)) from None
+
+    def _decode_rows(self, rows: Sequence[Any]) -> tuple[tuple[Completion, ...], tuple[Reject, ...]]:
+        objects = [index for index, row in enumerate(rows) if isinstance(row, msgspec.Struct)]
+        rejects = [_not_an_object(index, row) for index, row in enumerate(rows) if not isinstance(row, msgspec.Struct)]
+        if not objects:
+            return (), tuple(rejects)
+        # Field by field, not row by row: most paths lead nowhere in a whole page, and are passed over at once.
+        columns = self._reader.columns(rows[index] for index in objects)
+        bad: dict[int, BadValueError] = {}
+        ids = self._column(Field.ID, columns, bad)
+        _require(ids, bad, RejectReason.NO_ID, "the row has no id")
+        created = self._column(Field.CREATED, columns, bad)
+        _require(created, bad, RejectReason.BAD_TIMESTAMP, "the row has no creation time")
+        statuses = [status or self._missing_status for status in self._column(Field.STATUS, columns, bad)]
+        _require(statuses, bad, RejectReason.UNKNOWN_STATUS, "the row has no status")
+        unsure: dict[int, BadValueError] = {}
+        details = [self._column(field, columns, unsure) for field in _DETAILS]
+        for place, error in unsure.items():
+            # What a pending row says beside is not final, and will be read again.
+            if statuses[place] is not Status.PENDING:
+                bad.setdefault(place, error)
+        table = zip(ids, created, statuses, *details, strict=True)
+        completions = tuple(_completion(*row) for place, row in enumerate(table) if place not in bad)
+        rejects += [
+            Reject(objects[place], error.reason, self._digest(columns, place), str(error), created[place])
+            for place, error in bad.items()
+        ]
+        return completions, tuple(sorted(rejects, key=lambda reject: reject.index))
+
+    def _column(self, field: Field, columns: Sequence[Column], bad: dict[int, BadValueError]) -> list[Any]:
+        """Return the field's value in each row, None without one; note in `bad` what else stands there."""
+        found: list[Any] = [None] * len(columns[0])
+        untouched = True
+        for candidate in self._candidates[field]:
+            raws = columns[candidate.column]
+            if raws[0] is None and raws.count(None) == len(raws):
+                continue
+            convert = candidate.convert
+            try:
+                if untouched:
+                    found = list(map(convert, raws))
+                else:
+                    found = [convert(raw) if have is None else have for have, raw in zip(found, raws, strict=True)]
+            except BadValueError:
+                found = _convert_each(candidate, found, raws, bad)
+            untouched = False
+        return found
+
+    def _digest(self, columns: Sequence[Column], place: int) -> bytes:
+        return _digest([columns[candidate.column][place] for tried in self._candidates.values() for candidate in tried])
+
+
+def _body_type(row_type: type[msgspec.Struct]) -> Any:
+    """Return the type of a body. Whatever is JSON fits it, so that parsing fails only for what is not."""
+    rows = list[row_type | ANYTHING_ELSE]  # type: ignore[valid-type]
+    place = rows | _Unread | str | int | float | bool | None
+    fields: list[tuple[str, Any, Any]] = [("has_more", Any, None), ("error", Any, None)]
+    fields += [(key, place, None) for key in LIST_KEYS]
+    return msgspec.defstruct("Body", fields, frozen=True, gc=False) | rows | str | int | float | bool | None
+
+
+def _candidate(reader: RowReader, path: str, convert: Converter) -> _Candidate:
+    column, rest = reader.slot(path)
+    if not rest:
+        return _Candidate(path, column, convert)
+    return _Candidate(path, column, lambda value: convert(descend(value, rest)))
+
+
+def _convert_each(
+    candidate: _Candidate, found: Sequence[Any], raws: Iterable[Any], bad: dict[int, BadValueError]
+) -> list[Any]:
+    """Convert one by one what is not found yet, and note the first thing that is wrong with each row."""
+    converted = list(found)
+    for place, raw in enumerate(raws):
+        if found[place] is None:
+            try:
+                converted[place] = candidate.convert(raw)
+            except BadValueError as error:
+                bad.setdefault(place, BadValueError(error.reason, f"{candidate.path}: {error}"))
+    return converted
+
+
+def _require(column: Sequence[Any], bad: dict[int, BadValueError], reason: RejectReason, detail: str) -> None:
+    """Note which rows have no value, unless something is known to be wrong with them."""
+    if None in column:
+        for place, value in enumerate(column):
+            if value is None:
+                bad.setdefault(place, BadValueError(reason, detail))
+
+
+def _completion(
+    row_id: str,
+    created: int,
+    status: Status,
+    model: str | None,
+    skill: str | None,
+    finished: int | None,
+    input_tokens: int | None,
+    output_tokens: int | None,
+    credits: int | None,
+    duration: int | None,
+    first_token: int | None,
+) -> Completion:
+    """Return the row, with the duration that its times tell if it states none. Nothing finishes before it begins."""
+    if finished is not None:
+        if finished < created:
+            finished = None
+        elif duration is None and finished - created <= MAX_DURATION:
+            duration = finished - created
+    return Completion(
+        row_id, created, status, model, skill, finished, input_tokens, output_tokens, credits, duration, first_token
+    )
+
+
+def _not_an_object(index: int, row: object) -> Reject:
+    return Reject(index, RejectReason.NOT_AN_OBJECT, _digest(row), f"{describe(row)}, not an object")
+
+
+def _digest(content: object) -> bytes:
+    return blake2b(repr(content).encode(), digest_size=8).digest()
+
+
+def _parse_odd(body: bytes) -> Any:
+    """Parse JSON as Python servers write it, after a byte order mark or not. Invalid UTF-8 becomes lone surrogates."""
+    return _ODD_JSON.decode(body.decode("utf-8-sig", "surrogateescape"))
+
+
+def _parse_odd_integer(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        # Python refuses to read thousands of digits. Infinity is as bad a value.
+        return float(text)
+
+
+def _parse_odd_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # msgspec cannot look up a key that has a lone surrogate; with a question mark instead it still is no key of ours.
+    return {key.encode(errors="replace").decode(): value for key, value in pairs}
+
+
+_ODD_JSON: Final = json.JSONDecoder(strict=False, parse_int=_parse_odd_integer, object_pairs_hook=_parse_odd_object)
+
+
+def _unusable(message: str) -> PollError:
+    return PollError(FailureReason.BAD_BODY, message)
+
+
+def _no_json(body: bytes, error: Exception) -> str:
+    start = body.lstrip()[:1]
+    if not start:
+        return "the answer is empty"
+    if start == b"<":
+        return "the answer is HTML or XML, not JSON: check base_url, and whether a proxy answers in its place"
+    return f"the answer of {len(body)} bytes is not JSON: {error}"
+
+
+def _no_page(body: bytes, error: bool, lists: int) -> str:
+    """Say why an object is no page: mostly for an error, in the server's words."""
+    try:
+        content = _parse_odd(body)
+    except ValueError:
+        content = None
+    # A completion where a list was expected has an id, and its message would be what somebody wrote.
+    said = _said(content) if error or "id" not in (content or ()) else ""
+    if said:
+        line = " ".join("".join(char if char.isprintable() else " " for char in said).split())
+        return f"the server answers 200 with an error: {line[:_MAX_MESSAGE]}"
+    if error:
+        return "the server answers 200 with an error, and does not say which"
+    held = f"{lists} lists" if lists else "none"
+    return f"the answer is an object that must hold one list of rows, under {', '.join(LIST_KEYS)}; it holds {held}"
+
+
+def _said(content: Any) -> str:
+    """Return the message of an error in any of the API's shapes: `detail` and `error`, also one within the other."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return _said(content[0]) if content else ""
+    if isinstance(content, dict):
+        for key in ("error", "detail", "message", "msg"):
+            if said := _said(content.get(key)):
+                return said
+    return ""

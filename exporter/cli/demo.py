@@ -1,0 +1,115 @@
+"""``demo`` and ``simulate``: the bundled stand-in, alone or with an exporter on it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from exporter.clock import SystemClock
+from exporter.daemon import Daemon, Options
+from exporter.simulator import SimulatorOptions, run
+
+KEY_VARIABLE = "VLMRUN_EXPORTER_DEMO_KEY"
+
+CONFIG = """\
+# The configuration of `vlmrun-exporter demo`: everything faster than you would poll the real API.
+accounts:
+  - name: demo
+    base_url: {base_url}
+    api_key: {{env: {key_variable}}}
+poll: {{interval: 5s, max_lateness: 6m, start: 5m, requests_per_minute: 600}}
+budgets:
+  - {{name: daily, credits: 50000, period: day}}
+ledger: {{path: {ledger}}}
+metrics: {{birth_hold: 5s}}
+"""
+
+
+async def demo(values: Mapping[str, Any], environ: Mapping[str, str], daemon: Callable[[Options], Daemon]) -> None:
+    """Run the stand-in on a free loopback port and an exporter on it, until a signal comes."""
+    key = secrets.token_urlsafe(24)
+    stop = asyncio.Event()
+    listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    options = _options(values, port=0, api_key=key)
+    with tempfile.TemporaryDirectory(prefix="vlmrun-exporter-demo-") as scratch:
+        simulator = asyncio.create_task(run(options, SystemClock(), stop, listening.set_result))
+        simulator.add_done_callback(lambda _: listening.cancel())
+        try:
+            base_url = await listening
+        except asyncio.CancelledError:
+            await simulator  # raises what went wrong
+            raise
+        config = Path(scratch) / "demo.yaml"
+        config.write_text(
+            CONFIG.format(base_url=base_url, key_variable=KEY_VARIABLE, ledger=Path(scratch) / "ledger.db")
+        )
+        exporter = daemon(
+            Options(
+                config_file=config,
+                listen_addresses=tuple(values["web.listen-address"]),
+                telemetry_path=values["web.telemetry-path"],
+                lifecycle=values["web.enable-lifecycle"],
+                environ={**environ, KEY_VARIABLE: key},
+            )
+        )
+        control = base_url.removesuffix("/v1") + "/simulator"
+        try:
+            await exporter.run(lambda: _greet(exporter.ports[0], values["web.telemetry-path"], control))
+        finally:
+            stop.set()
+            await simulator
+
+
+async def simulate(values: Mapping[str, Any]) -> None:
+    """Run the stand-in alone, until it is interrupted."""
+    host, _, port = values["simulate.listen-address"].rpartition(":")
+    options = _options(values, host=host or "127.0.0.1", port=_number(port, "simulate.listen-address"))
+    await run(options, SystemClock(), asyncio.Event(), lambda url: print(f"The stand-in listens on {url}", flush=True))
+
+
+def _greet(port: int, telemetry_path: str, control: str) -> None:
+    print(
+        f"""
+  The demo runs: a stand-in for the VLM Run API replays recorded production traffic, and the exporter polls it.
+
+    metrics        http://localhost:{port}{telemetry_path}
+    state          http://localhost:{port}/
+    make trouble   curl -X POST {control}/scenario/error-spike
+
+  Stop it with Ctrl-C. It leaves nothing behind.
+""",
+        flush=True,
+    )
+
+
+def _options(values: Mapping[str, Any], *, port: int, host: str = "127.0.0.1", api_key: str = "") -> SimulatorOptions:
+    return SimulatorOptions(
+        host=host,
+        port=port,
+        scenario=values["scenario"],
+        seed=_number(values["simulate.seed"], "simulate.seed"),
+        speed=_positive(values["simulate.speed"], "simulate.speed"),
+        api_key=api_key or values["simulate.api-key"],
+        rate_limit_per_minute=_number(values.get("simulate.requests-per-minute", "0"), "simulate.requests-per-minute")
+        or None,
+    )
+
+
+def _number(text: str, flag: str) -> int:
+    if not text.isdigit():
+        raise ValueError(f"--{flag}: {text!r} is no whole number")
+    return int(text)
+
+
+def _positive(text: str, flag: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 10_000:
+        raise ValueError(f"--{flag}: {text!r} is no number above 0 and up to 10000")
+    return value

@@ -1,0 +1,136 @@
+"""Parses the command line and runs what it asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from exporter.cli import flags as flag_names
+from exporter.cli.demo import demo, simulate
+from exporter.cli.flags import COMMANDS, Flags, optional_path
+from exporter.clock import SystemClock
+from exporter.config import ConfigError, check_secrets, load
+from exporter.daemon import CannotRun, Daemon, Options
+from exporter.logs import Redactor, configure
+from exporter.simulator import SCENARIOS
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``vlmrun-exporter`` with ``arguments`` (default: the process's own) and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = given.pop(0) if given and given[0] in COMMANDS else "serve"
+    run: dict[str, Callable[[Sequence[str], Mapping[str, str]], int]] = {
+        "serve": _serve,
+        "demo": _demo,
+        "simulate": _simulate,
+    }
+    return run[command](given, os.environ)
+
+
+def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    flags = Flags(
+        environ,
+        prog="vlmrun-exporter",
+        description="Prometheus exporter for VLM Run: counts every completion exactly once.",
+        epilog="Commands: serve (the default), demo, simulate; each has its own --help.",
+    )
+    flags.add("config.file", default="", help="YAML configuration; without it built-in defaults and VLMRUN_API_KEY")
+    flags.add_switch("config.check", help="check the configuration and exit: 0 if it is good, 2 if not")
+    flag_names.add_web(flags)
+    flag_names.add_logging(flags)
+    flag_names.add_version(flags)
+    values = flags.parse(arguments)
+    config_file = optional_path(values["config.file"])
+    if values["config.check"]:
+        return _check(config_file, environ)
+    redactor = configure(values["log.level"], values["log.format"])
+    options = Options(
+        config_file=config_file,
+        listen_addresses=tuple(values["web.listen-address"]),
+        telemetry_path=values["web.telemetry-path"],
+        lifecycle=values["web.enable-lifecycle"],
+        environ=environ,
+    )
+
+    async def run() -> None:
+        await _daemon(options, redactor).run()
+
+    return _run(run)
+
+
+def _check(config_file: Path | None, environ: Mapping[str, str]) -> int:
+    try:
+        config = load(config_file, environ)
+        problems = check_secrets(config, environ)
+    except ConfigError as error:
+        problems = error.problems
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if not problems:
+        print("the configuration is good")
+    return EXIT_USAGE if problems else 0
+
+
+def _demo(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    flags = Flags(
+        environ,
+        prog="vlmrun-exporter demo",
+        description="Start a stand-in for the VLM Run API that replays production traffic, and the exporter on it.",
+    )
+    _add_simulation(flags)
+    flag_names.add_web(flags)
+    flag_names.add_logging(flags)
+    values = flags.parse(arguments)
+    redactor = configure(values["log.level"], values["log.format"])
+    return _run(lambda: demo(values, environ, lambda options: _daemon(options, redactor)))
+
+
+def _simulate(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    flags = Flags(
+        environ,
+        prog="vlmrun-exporter simulate",
+        description="Start only the stand-in for the VLM Run API.",
+    )
+    _add_simulation(flags)
+    flags.add("simulate.listen-address", default="127.0.0.1:9878", help="HOST:PORT of the stand-in")
+    flags.add("simulate.api-key", default="demo", help="the key that it accepts")
+    flags.add("simulate.requests-per-minute", default="0", help="answer 429 beyond this, 0 for no limit")
+    flag_names.add_logging(flags)
+    values = flags.parse(arguments)
+    configure(values["log.level"], values["log.format"])
+    return _run(lambda: simulate(values))
+
+
+def _add_simulation(flags: Flags) -> None:
+    flags.add("scenario", default="steady", help="what happens", choices=tuple(SCENARIOS))
+    flags.add("simulate.speed", default="1", help="how many times as fast as recorded the traffic is replayed")
+    flags.add("simulate.seed", default="1", help="the same seed gives the same traffic")
+
+
+def _daemon(options: Options, redactor: Redactor) -> Daemon:
+    return Daemon(options, clock=SystemClock(), redactor=redactor)
+
+
+def _run(program: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """Run to the end; say in one line why it could not."""
+    try:
+        asyncio.run(program())
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    except ValueError as error:
+        print(f"vlmrun-exporter: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except (CannotRun, OSError) as error:
+        print(f"vlmrun-exporter: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return 0
+    return 0

@@ -1,0 +1,292 @@
+"""Which stretch of time is proven covered, and what that lets us conclude. Pure.
+
+``proven`` (the frontier) is the time up to which every row has been seen: it moves only when a :mod:`walk
+<exporter.counting.walk>` from the top of the list has come down to it, and then to the walk's start less the time a
+row may take to become visible. Ids are remembered a while longer than that (``horizon``), so that a row which shows
+up later than promised is still counted, once, and reported.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from exporter.counting import walk as walks
+from exporter.counting.walk import Step, Walk
+from exporter.models import SECOND, Page, Paginator
+
+CLOCK_MARGIN = 3 * SECOND
+"""Exceeds the resolution of the API's timestamps and of the ``Date`` header (both a second)."""
+
+TRIES_BEFORE_CONCEDING = 3
+"""Sweeps in a row that must meet an unprovable stretch before it is given up as lost, and said so."""
+
+LONGEST_OPEN = 24 * 3600 * SECOND
+"""A depth that no sweep reaches is held open this long, then given up as lost, so that the ledger stays bounded."""
+
+PENDING_PATIENCE = 8
+"""A pending row below the frontier is looked for again whenever its age has grown by an eighth."""
+
+
+REGRESSION_PATIENCE = 3600 * SECOND
+"""How long a list may hide the newest row already seen before that row is taken for deleted."""
+
+HISTORY_RETRY = 3600 * SECOND
+"""Pause before a walk back that got stuck is tried again."""
+
+HISTORY_PATIENCE = 10_000
+"""The walk back first passes everything newer than the start, which is no progress to it."""
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """What is known of one list. Times in µs by the server's clock.
+
+    ``origin``: rows created at or before it are never counted (they feed credit budgets only). ``newest``: the newest
+    creation time seen. ``lost``: total width of the stretches given up, the last of which ends at ``lost_until``.
+    ``failed``: sweeps in a row that ended without proof. ``deep``: the next sweep re-reads down to the horizon.
+    ``backlog_from``: when it was noticed that rows between the newest page and ``backlog_to`` are unread; 0 for none.
+    """
+
+    origin: int
+    proven: int
+    horizon: int
+    max_lateness: int
+    newest: int = 0
+    regressed_since: int = 0
+    lost: int = 0
+    lost_until: int = 0
+    failed: int = 0
+    deep: bool = False
+    backlog_from: int = 0
+    backlog_to: int = 0
+    sweep: Walk | None = None
+    history: History | None = None
+
+
+class History(msgspec.Struct, frozen=True):
+    """The walk back for credit budgets: from ``top`` down, ``done`` so far; ``unproven`` is what it passed on trust."""
+
+    top: int
+    done: int
+    unproven: int = 0
+    resume_at: int = 0
+    walk: Walk | None = None
+
+    def reaches(self, time: int) -> bool:
+        """Whether every row created since ``time`` and before ``top`` has been seen."""
+        return time > self.top or (self.done < time and self.unproven == 0)
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A pending row: when it was created, and when it was last seen in a list (µs, server's clock)."""
+
+    created: int
+    seen: int
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """What a page of a sweep led to: the next coverage, and the pending rows that a proven sweep no longer shows."""
+
+    coverage: Coverage
+    vanished: tuple[int, ...] = ()
+    unprovable: bool = False
+    finished: bool = False
+
+
+def start(now: int, look_back: int, max_lateness: int) -> Coverage:
+    """Begin with an unknown list: count what is created after ``now - look_back``.
+
+    The frontier begins ``max_lateness`` earlier, so that rows which were under way at the start are known by id: they
+    feed the credit budgets exactly once, whichever side of the start they finish on.
+    """
+    origin = now - look_back
+    proven = origin - max_lateness - CLOCK_MARGIN
+    history = History(top=proven, done=proven)
+    return Coverage(origin=origin, proven=proven, horizon=proven, max_lateness=max_lateness, history=history)
+
+
+def after_loss(fresh: Coverage, frontier: int) -> Coverage:
+    """Begin anew after the ledger was lost when it had proven everything up to ``frontier``: the rest is a gap."""
+    return replace(fresh, lost=max(0, fresh.origin - frontier), lost_until=fresh.origin)
+
+
+def retarget(coverage: Coverage, max_lateness: int) -> Coverage:
+    """Take over a changed ``max_lateness``: from the next sweep on."""
+    return replace(coverage, max_lateness=max_lateness)
+
+
+def watermark(coverage: Coverage, pending: dict[int, Waiting]) -> int:
+    """Every row created before this has been counted: the frontier, or just below the oldest row still pending."""
+    oldest = min(
+        (row.created for row in pending.values() if row.created > coverage.origin), default=coverage.proven + 1
+    )
+    return min(coverage.proven, oldest - 1)
+
+
+def open_gap(coverage: Coverage, now: int) -> int:
+    """Width of the time (µs) that should be proven by ``now`` and is not."""
+    return max(0, now - coverage.max_lateness - CLOCK_MARGIN - coverage.proven)
+
+
+def look(coverage: Coverage, page: Page) -> tuple[Coverage, bool]:
+    """Take note of a newest page, and tell whether a sweep may start from it.
+
+    It may not while it lacks the newest row already seen: a replayed old page proves nothing of what came since. A
+    time far ahead of the server's own is not believed.
+    """
+    reach = walks.extent(page)
+    newest = min(reach.newest, page.observed) if reach else 0
+    known = min(coverage.newest, page.observed)
+    if newest >= known or known <= coverage.horizon:
+        return replace(coverage, newest=max(newest, coverage.newest), regressed_since=0), True
+    since = coverage.regressed_since or page.observed
+    if page.observed - since >= REGRESSION_PATIENCE:
+        return replace(coverage, newest=newest, regressed_since=0), True
+    return replace(coverage, regressed_since=since), False
+
+
+def floor(coverage: Coverage, pending: dict[int, Waiting], now: int) -> int:
+    """How deep the next sweep has to go: to the frontier, or to an older pending row whose turn it is."""
+    lowest = coverage.horizon if coverage.deep else coverage.proven
+    for row in pending.values():
+        if row.created <= lowest and (now - row.seen) * PENDING_PATIENCE >= now - row.created:
+            lowest = row.created - 1
+    return lowest
+
+
+def beyond(coverage: Coverage) -> Coverage:
+    """A row showed up later than promised: the next sweep looks for others like it, as far back as ids are known."""
+    return replace(coverage, deep=True)
+
+
+def backlog(coverage: Coverage, noticed: int, down_to: int) -> Coverage:
+    """Rows newer than ``down_to`` are unread; a sweep that starts at ``noticed`` or later will read them."""
+    lowest = min(coverage.backlog_to, down_to) if coverage.backlog_from else down_to
+    return replace(coverage, backlog_from=noticed, backlog_to=lowest)
+
+
+def eta(coverage: Coverage, now: int, least_elapsed: int) -> float | None:
+    """Seconds until the backlog is read if the sweep goes on as it went; None without one, or with no sweep to tell."""
+    walk = coverage.sweep
+    if not coverage.backlog_from or walk is None:
+        return None
+    walked = walk.started - walk.lo
+    left = max(0, walk.lo - coverage.backlog_to)
+    return left * max(now - walk.started, least_elapsed) / walked / SECOND if walked > 0 else None
+
+
+def begin_sweep(coverage: Coverage, pending: dict[int, Waiting], *, started: int, limit: int, least: int) -> Coverage:
+    """Start a sweep at the top of the list."""
+    lowest = floor(coverage, pending, started)
+    return replace(coverage, sweep=walks.begin(started=started, floor=lowest, limit=limit, least=least))
+
+
+def sweep_page(coverage: Coverage, pending: dict[int, Waiting], page: Page, paginator: Paginator) -> Sealed:
+    """Take the next page of the running sweep; seal what it proves."""
+    assert coverage.sweep is not None
+    return _conclude(coverage, pending, walks.take(coverage.sweep, page, paginator))
+
+
+def sweep_refused(coverage: Coverage, pending: dict[int, Waiting], paginator: Paginator) -> Sealed:
+    """The server refused the sweep's position."""
+    assert coverage.sweep is not None
+    return _conclude(coverage, pending, walks.miss(coverage.sweep, paginator))
+
+
+def wants_history(coverage: Coverage, since: int, now: int) -> bool:
+    """Whether rows created since ``since`` (a budget period's start) have yet to be walked back to."""
+    history = coverage.history
+    return history is not None and since <= history.top and history.done >= since and now >= history.resume_at
+
+
+def begin_history(coverage: Coverage, *, started: int, floor: int, limit: int, least: int) -> Coverage:
+    """Start the walk back, from the top of the list, to ``floor`` below what is done already."""
+    assert coverage.history is not None
+    walk = walks.begin(
+        started=started, floor=floor, limit=limit, lo=coverage.history.done, least=least, patience=HISTORY_PATIENCE
+    )
+    return replace(coverage, history=replace(coverage.history, walk=walk))
+
+
+def history_page(coverage: Coverage, page: Page, paginator: Paginator) -> tuple[Coverage, range, bool]:
+    """Take a page of the walk back: the next coverage, the creation times it newly proves, and whether unprovable.
+
+    Each creation time is in at most one of the ranges returned over the whole walk, so that the rows in it are spent
+    once, without remembering ids.
+    """
+    assert coverage.history is not None and coverage.history.walk is not None
+    outcome = walks.take(coverage.history.walk, page, paginator)
+    return _history(coverage, outcome)
+
+
+def history_refused(coverage: Coverage, paginator: Paginator) -> Coverage:
+    """The server refused the position of the walk back."""
+    assert coverage.history is not None and coverage.history.walk is not None
+    return _history(coverage, walks.miss(coverage.history.walk, paginator))[0]
+
+
+def _history(coverage: Coverage, outcome: walks.Outcome) -> tuple[Coverage, range, bool]:
+    history, walk = coverage.history, outcome.walk
+    assert history is not None
+    if outcome.step is Step.STUCK:
+        resume_at = walk.started + HISTORY_RETRY
+        return replace(coverage, history=replace(history, walk=None, resume_at=resume_at)), range(0), True
+    lowest = 0 if walk.ended else walk.lo + 1
+    done = min(history.done, lowest - 1) if outcome.joined else history.done
+    finished = outcome.step is Step.DONE
+    history = replace(
+        history,
+        done=done,
+        unproven=history.unproven + (walk.unproven if finished else 0),
+        walk=None if finished else walk,
+    )
+    times = range(done + 1, coverage.history.done + 1) if coverage.history else range(0)
+    return replace(coverage, history=history), times, outcome.unprovable
+
+
+def _conclude(coverage: Coverage, pending: dict[int, Waiting], outcome: walks.Outcome) -> Sealed:
+    walk = outcome.walk
+    if outcome.step is Step.STUCK:
+        return Sealed(_give_up(coverage, walk), unprovable=True, finished=True)
+    reached = outcome.joined and (outcome.step is Step.DONE or walk.lo <= coverage.proven - walk.disorder)
+    if reached and not walk.sealed:
+        coverage = _seal(coverage, walk)
+        walk = replace(walk, sealed=True)
+    if outcome.joined and walk.started >= coverage.backlog_from and (walk.ended or walk.lo <= coverage.backlog_to):
+        coverage = replace(coverage, backlog_from=0, backlog_to=0)
+    if outcome.step is Step.ON:
+        return Sealed(replace(coverage, sweep=walk), unprovable=outcome.unprovable)
+    lowest = 0 if walk.ended else walk.lo
+    vanished = () if walk.unproven else _vanished(pending, walk.started, lowest)
+    return Sealed(replace(coverage, sweep=None), vanished, unprovable=outcome.unprovable, finished=True)
+
+
+def _seal(coverage: Coverage, walk: Walk) -> Coverage:
+    """Move the frontier after a sweep that reached it; give up a stretch that failed too often, aloud."""
+    proven = max(coverage.proven, walk.started - coverage.max_lateness - CLOCK_MARGIN)
+    if walk.unproven == 0:
+        return _move(coverage, proven, deep=False, failed=0)
+    if coverage.failed + 1 < TRIES_BEFORE_CONCEDING:
+        return replace(coverage, failed=coverage.failed + 1)
+    lost = min(walk.unproven, max(0, proven - coverage.proven))
+    return _move(replace(coverage, lost=coverage.lost + lost, lost_until=proven), proven, deep=False, failed=0)
+
+
+def _give_up(coverage: Coverage, walk: Walk) -> Coverage:
+    """End a sweep that cannot reach the frontier. What has been open too long is lost, and said to be."""
+    oldest = walk.started - coverage.max_lateness - LONGEST_OPEN
+    coverage = replace(coverage, sweep=None, failed=coverage.failed + 1)
+    if coverage.failed < TRIES_BEFORE_CONCEDING or coverage.proven >= oldest:
+        return coverage
+    lost = coverage.lost + oldest - coverage.proven
+    return _move(replace(coverage, lost=lost, lost_until=oldest), oldest, deep=coverage.deep, failed=coverage.failed)
+
+
+def _move(coverage: Coverage, proven: int, *, deep: bool, failed: int) -> Coverage:
+    horizon = max(coverage.horizon, proven - coverage.max_lateness)
+    return replace(coverage, proven=proven, horizon=horizon, deep=deep, failed=failed)
+
+
+def _vanished(pending: dict[int, Waiting], started: int, lowest: int) -> tuple[int, ...]:
+    """Pending rows in the proven stretch that were known before the sweep and that it did not show."""
+    return tuple(key for key, row in pending.items() if row.created > lowest and row.seen < started)

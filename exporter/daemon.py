@@ -1,0 +1,222 @@
+"""The composition root: opens the ledger, starts pollers and web server, reloads, and drains on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+
+import structlog
+
+from exporter.backend import DaemonBackend
+from exporter.books import Books
+from exporter.config import Config, ConfigError, load
+from exporter.counting.layout import Layout
+from exporter.logs import Redactor
+from exporter.metrics import catalog
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.telemetry import Telemetry
+from exporter.models import MICRO, SECOND, Clock
+from exporter.publisher import Publisher
+from exporter.runtime import Runtime, terms
+from exporter.store import LedgerError, Store
+from exporter.version import __version__
+from exporter.web.app import create_app
+from exporter.web.limits import Limits, Refusal
+from exporter.web.server import WebServer
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 3.0
+"""How long scrapes under way may take to finish after SIGTERM."""
+
+
+class CannotRun(Exception):
+    """The daemon cannot run, for a reason outside its configuration: the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    config_file: Path | None
+    listen_addresses: tuple[str, ...]
+    telemetry_path: str
+    lifecycle: bool
+    environ: Mapping[str, str]
+
+
+def layout() -> Layout:
+    """The layout of a series for the catalogue's buckets."""
+    return Layout.of(
+        duration=[round(bound * SECOND) for bound in catalog.DURATION.buckets],
+        time_to_first_token=[round(bound * SECOND) for bound in catalog.TIME_TO_FIRST_TOKEN.buckets],
+        output_length=[round(bound) for bound in catalog.OUTPUT_LENGTH.buckets],
+        cost=[round(bound * MICRO) for bound in catalog.COST.buckets],
+    )
+
+
+class Daemon:
+    """A running exporter."""
+
+    def __init__(self, options: Options, *, clock: Clock, redactor: Redactor) -> None:
+        """Load the configuration and open the ledger. Raises ConfigError, ValueError, CannotRun."""
+        self._options = options
+        self._clock = clock
+        self._redactor = redactor
+        self._reload_problem: str | None = None
+        config = load(options.config_file, options.environ)
+        try:
+            self._store = Store(config.ledger.path, layout())
+        except LedgerError as error:
+            raise CannotRun(str(error)) from None
+        try:
+            self._compose(config)
+        except LedgerError as error:
+            self._store.close()
+            raise CannotRun(str(error)) from None
+        except BaseException:
+            self._store.close()
+            raise
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports listened on, once running."""
+        return self._web.ports
+
+    async def run(self, started: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGTERM or SIGINT, or until cancelled. Raises CannotRun if an address cannot be bound."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        loop.set_exception_handler(self._unhandled)
+        self._reload_lock = asyncio.Lock()
+        try:
+            try:
+                await self._web.start()
+            except OSError as error:
+                raise CannotRun(str(error)) from None
+            self._runtime.start()
+            log.info("listening", addresses=list(self._options.listen_addresses), ports=list(self._web.ports))
+            started()
+            await stop.wait()
+            log.info("stopping")
+        finally:
+            await self._runtime.stop()
+            await self._web.stop(DRAIN_SECONDS)
+            self._store.close()
+
+    async def reload(self) -> str | None:
+        """Put the configuration file in force; all or nothing. Returns what is wrong with it, or None."""
+        async with self._reload_lock:
+            self._reload_problem = await self._reload()
+            ok = self._reload_problem is None
+            self._note_reload(ok)
+            if ok:
+                log.info("configuration reloaded")
+            else:
+                log.error("configuration not reloaded, the old one stays in force", problem=self._reload_problem)
+            self._publisher.publish()
+            return self._reload_problem
+
+    def _compose(self, config: Config) -> None:
+        books = Books(self._store, layout())
+        self._books = books
+        self._telemetry = Telemetry(books.counters)
+        self._exposition = Exposition()
+        self._publisher = Publisher(
+            books=books,
+            telemetry=self._telemetry,
+            exposition=self._exposition,
+            clock=self._clock,
+            terms=terms(config),
+        )
+        self._runtime = self._build(config)
+        self._tasks: set[asyncio.Task[str | None]] = set()
+        self._describe()
+        self._note_reload(True)
+        backend = DaemonBackend(
+            runtime=lambda: self._runtime,
+            reload=self.reload,
+            reload_problem=lambda: self._reload_problem,
+            store=self._store,
+            telemetry=self._telemetry,
+            exposition=self._exposition,
+            clock=self._clock,
+            version=__version__,
+            revision=_revision(self._options.environ),
+        )
+        app = create_app(backend, telemetry_path=self._options.telemetry_path, lifecycle=self._options.lifecycle)
+        self._web = WebServer(app, self._options.listen_addresses, Limits(), self._refused)
+        if self._store.rolled_back:
+            log.error(
+                "the ledger is older than what was published: restored from a copy? completion metrics are withheld"
+                " until every list has been walked again",
+                ledger=str(self._store.path),
+            )
+
+    def _build(self, config: Config) -> Runtime:
+        return Runtime(
+            config,
+            books=self._books,
+            telemetry=self._telemetry,
+            publisher=self._publisher,
+            clock=self._clock,
+            random=SystemRandom(),
+            environ=self._options.environ,
+            user_agent=f"vlmrun-exporter/{__version__}",
+            on_secret=self._redactor.add,
+        )
+
+    async def _reload(self) -> str | None:
+        try:
+            config = load(self._options.config_file, self._options.environ)
+            if config.ledger.path != self._runtime.config.ledger.path:
+                return "ledger.path cannot be changed by a reload: restart the exporter"
+            fresh = self._build(config)
+        except (ConfigError, LedgerError, ValueError) as error:
+            return str(error)
+        await self._runtime.stop()
+        self._telemetry.reset_gauges()
+        self._describe()
+        self._publisher.adopt(terms(config))
+        fresh.inherit(self._runtime)
+        self._runtime = fresh
+        fresh.start()
+        return None
+
+    def _reload_soon(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _describe(self) -> None:
+        version = (__version__, _revision(self._options.environ), platform.python_version())
+        self._telemetry.set(catalog.BUILD_INFO, *version, value=1)
+        for reason in Refusal:
+            self._telemetry.declare(catalog.REFUSED_CONNECTIONS, reason.value)
+
+    def _note_reload(self, ok: bool) -> None:
+        self._telemetry.set(catalog.RELOAD_OK, value=float(ok))
+        if ok:
+            self._reloaded = self._clock.now() / SECOND
+        self._telemetry.set(catalog.RELOAD_TIME, value=self._reloaded)
+
+    def _refused(self, reason: str) -> None:
+        self._telemetry.count(catalog.REFUSED_CONNECTIONS, reason)
+
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """An exception that nobody awaited: in the log and in a metric, never lost."""
+        log.error("unexpected error", said=context.get("message"), exc_info=context.get("exception"))
+        self._telemetry.count(catalog.TASK_FAILURES, "web")
+
+
+def _revision(environ: Mapping[str, str]) -> str:
+    """The commit that an image was built from, as its build sets it."""
+    return environ.get("VLMRUN_EXPORTER_REVISION", "unknown")

@@ -1,0 +1,226 @@
+"""Takes in the pages of one list: decides every row, proves coverage, commits both together. No network.
+
+One page is one transaction. If it fails, nothing has changed: the page is asked for again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.books import Books
+from exporter.counting import coverage as cover
+from exporter.counting import ledger
+from exporter.counting import walk as walks
+from exporter.counting.coverage import Coverage
+from exporter.counting.ledger import Entries
+from exporter.counting.totals import Tally
+from exporter.counting.walk import Walk
+from exporter.metrics import catalog
+from exporter.metrics.catalog import Family
+from exporter.metrics.telemetry import Telemetry
+from exporter.models import CounterKey, Page, Paginator, Source
+
+REPORTED_REJECTS = 10_000
+"""So many rejected rows are remembered, to report each once although every sweep meets it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """Times that decide what is proven and what is late (µs)."""
+
+    max_lateness: int
+    look_back: int
+    least_capacity: int = walks.LEAST_CAPACITY
+
+
+class Intake:
+    """The way into the books for one list."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        books: Books,
+        telemetry: Telemetry,
+        tally: Tally,
+        paginator: Paginator,
+        lateness: Lateness,
+        history_since: Callable[[int], int | None],
+    ) -> None:
+        """``history_since`` tells, at a time (µs), since when the credit budgets want to know what was spent."""
+        self.source = source
+        self.paginator = paginator
+        self._books = books
+        self._telemetry = telemetry
+        self._tally = tally
+        self._lateness = lateness
+        self._history_since = history_since
+        self._reported: OrderedDict[bytes, None] = OrderedDict()
+        self.swept = False
+        """Whether a sweep has moved the frontier since the start."""
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """What is proven of the list; None before its first page."""
+        return self._books.coverage.get(self.source.key)
+
+    @property
+    def waiting(self) -> dict[int, cover.Waiting]:
+        """The pending rows of the list, by hash."""
+        return self._books.waiting.get(self.source.key, {})
+
+    def save_counters(self) -> None:
+        """Make the exporter's own counters durable. Raises PollError(ledger)."""
+        counters = self._telemetry.take()
+        try:
+            self._books.store.commit_counters(counters)
+        except BaseException:
+            self._telemetry.failed()
+            raise
+        self._telemetry.committed()
+
+    def head(self, page: Page) -> Walk | None:
+        """Take the newest page. Starts a sweep with it if none is running.
+
+        Returns a walk to go on with if the page does not reach down to rows already known. Raises PollError(ledger).
+        """
+        coverage = self._books.begin(
+            self.source.key,
+            now=page.observed,
+            look_back=self._lateness.look_back,
+            max_lateness=self._lateness.max_lateness,
+        )
+        known = coverage.newest or coverage.proven
+        coverage, usable = cover.look(coverage, page)
+        chain = walks.begin(
+            started=page.observed, floor=known, limit=self.source.page_size, least=self._lateness.least_capacity
+        )
+        outcome = walks.take(chain, page, self.paginator)
+        reaches = outcome.step is not walks.Step.ON
+        starts = coverage.sweep is None and usable
+        if starts:
+            if not reaches:
+                coverage = cover.backlog(coverage, page.observed, known)
+            coverage = cover.begin_sweep(
+                coverage,
+                self.waiting,
+                started=page.observed,
+                limit=self.source.page_size,
+                least=self._lateness.least_capacity,
+            )
+            self._sweep(coverage, page)
+        else:
+            self._record(coverage, page, self._apply(coverage, page), unprovable=not usable)
+        return None if reaches or starts else outcome.walk
+
+    def chain(self, walk: Walk, page: Page) -> Walk | None:
+        """Take a further page of the newest rows; returns the walk to go on with. Raises PollError(ledger)."""
+        coverage = self._known()
+        self._record(coverage, page, self._apply(coverage, page), unprovable=False)
+        outcome = walks.take(walk, page, self.paginator)
+        return outcome.walk if outcome.step is walks.Step.ON else None
+
+    def break_off(self, walk: Walk) -> None:
+        """Leave the rest of the newest rows to the next sweep. Raises PollError(ledger)."""
+        coverage = cover.backlog(self._known(), walk.started, walk.floor)
+        self._commit(coverage, Entries(), Counter(), walk.started)
+
+    def sweep(self, page: Page) -> None:
+        """Take the page that the running sweep asked for. Raises PollError(ledger)."""
+        self._sweep(self._known(), page)
+
+    def sweep_refused(self, now: int) -> None:
+        """The server refused the sweep's position. Raises PollError(ledger)."""
+        sealed = cover.sweep_refused(self._known(), self.waiting, self.paginator)
+        self._commit(sealed.coverage, Entries(), self._unprovable(sealed.unprovable), now)
+
+    def wants_history(self, now: int) -> bool:
+        """Whether the walk back for credit budgets has a page to ask for; starts it if need be."""
+        coverage = self.coverage
+        since = self._history_since(now)
+        if coverage is None or coverage.history is None or since is None:
+            return False
+        if not cover.wants_history(coverage, since, now):
+            return False
+        if coverage.history.walk is None:
+            coverage = cover.begin_history(
+                coverage,
+                started=now,
+                # Work that ended in the period may have been created before it.
+                floor=since - self._lateness.max_lateness,
+                limit=self.source.page_size,
+                least=self._lateness.least_capacity,
+            )
+            self._commit(coverage, Entries(), Counter(), now)
+        return True
+
+    def history(self, page: Page) -> None:
+        """Take the page that the walk back asked for: its credits feed budgets only. Raises PollError(ledger)."""
+        coverage, times, unprovable = cover.history_page(self._known(), page, self.paginator)
+        entries = Entries()
+        for row in page.rows:
+            if row.created in times and row.status.value != "pending":
+                self._tally.spend(entries.delta, row)
+        self._commit(coverage, entries, self._unprovable(unprovable), page.observed)
+
+    def history_refused(self, now: int) -> None:
+        """The server refused the position of the walk back. Raises PollError(ledger)."""
+        coverage = cover.history_refused(self._known(), self.paginator)
+        self._commit(coverage, Entries(), self._unprovable(True), now)
+
+    def _known(self) -> Coverage:
+        return self._books.coverage[self.source.key]
+
+    def _apply(self, coverage: Coverage, page: Page) -> Entries:
+        keys = [ledger.row_key(self.source.key, row) for row in page.rows]
+        marks = self._books.store.marks(self.source.key, keys)
+        return ledger.apply(coverage, self.waiting, page, keys, marks, self._tally)
+
+    def _sweep(self, coverage: Coverage, page: Page) -> None:
+        entries = self._apply(coverage, page)
+        sealed = cover.sweep_page(coverage, self.waiting, page, self.paginator)
+        vanished = ledger.vanish(entries, self.waiting, sealed.vanished)
+        self._record(sealed.coverage, page, entries, unprovable=sealed.unprovable, vanished=vanished)
+        self.swept = self.swept or sealed.coverage.proven > coverage.proven
+
+    def _record(self, coverage: Coverage, page: Page, entries: Entries, *, unprovable: bool, vanished: int = 0) -> None:
+        if entries.beyond_lateness:
+            coverage = cover.beyond(coverage)
+        counters = self._unprovable(unprovable)
+        place = self.source.key
+
+        def count(family: Family, *labels: str, by: int) -> None:
+            if by:
+                counters[family.name, (*place, *labels)] += by
+
+        for outcome, number in entries.outcomes.items():
+            count(catalog.ROWS, outcome.value, by=number)
+        for field, number in entries.delta.missing.items():
+            count(catalog.MISSING_VALUES, field.value, by=number)
+        for label, number in entries.delta.overflow.items():
+            counters[catalog.LABEL_OVERFLOW.name, (place.account, label)] += number
+        count(catalog.AMENDED_ROWS, by=entries.amended)
+        count(catalog.VANISHED_ROWS, by=vanished)
+        count(catalog.BEYOND_LATENESS, by=entries.beyond_lateness)
+        fresh = [reject for reject in page.rejects if reject.digest not in self._reported]
+        for reject in fresh:
+            count(catalog.REJECTED_ROWS, reject.reason.value, by=1)
+        self._commit(coverage, entries, counters, page.observed)
+        for reject in fresh:
+            self._reported[reject.digest] = None
+        while len(self._reported) > REPORTED_REJECTS:
+            self._reported.popitem(last=False)
+
+    def _unprovable(self, unprovable: bool) -> Counter[CounterKey]:
+        return Counter({(catalog.UNPROVABLE_PAGES.name, tuple(self.source.key)): 1} if unprovable else {})
+
+    def _commit(self, coverage: Coverage, entries: Entries, page_counters: Counter[CounterKey], now: int) -> None:
+        counters = self._telemetry.take(page_counters)
+        try:
+            self._books.record(self.source.key, coverage, entries, counters, now=now)
+        except BaseException:
+            self._telemetry.failed()
+            raise
+        self._telemetry.committed()

@@ -1,0 +1,228 @@
+"""One list's cycle: head poll, then as much of the sweep as the request budget allows. Nothing escapes from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import structlog
+
+from exporter.allotment import Allotment
+from exporter.api.client import ApiClient
+from exporter.api.decode import Decoder
+from exporter.counting import coverage as cover
+from exporter.intake import Intake
+from exporter.metrics import catalog
+from exporter.metrics.telemetry import Telemetry
+from exporter.models import SECOND, Clock, FailureReason, Page, PollError, Position, SourceKey
+from exporter.publisher import Publisher
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class PollStatus:
+    """How the polls of one list went. Times in µs of the local clock."""
+
+    up: bool | None = None
+    last_poll: int | None = None
+    last_success: int | None = None
+    failure: PollError | None = None
+    failing_since: int | None = None
+    outrun: bool = False
+    """Rows arrive faster than the budget lets them be read."""
+
+
+class SourcePoller:
+    """Polls one list. :meth:`poll` is called on a timer, never twice at once."""
+
+    def __init__(
+        self,
+        *,
+        client: ApiClient,
+        decoder: Decoder,
+        intake: Intake,
+        allotment: Allotment,
+        active: Callable[[], Collection[SourceKey]],
+        telemetry: Telemetry,
+        publisher: Publisher,
+        clock: Clock,
+    ) -> None:
+        """``active`` tells which lists of the account have a sweep running."""
+        self.source = intake.source
+        self.intake = intake
+        self.status = PollStatus()
+        self._client = client
+        self._decoder = decoder
+        self._allotment = allotment
+        self._active = active
+        self._telemetry = telemetry
+        self._publisher = publisher
+        self._clock = clock
+        self._resume_at = 0.0
+
+    @property
+    def key(self) -> SourceKey:
+        return self.source.key
+
+    @property
+    def walking(self) -> bool:
+        """Whether a sweep or a walk back has pages left to read."""
+        coverage = self.intake.coverage
+        return coverage is not None and (coverage.sweep is not None or self.intake.wants_history(self._clock.now()))
+
+    async def poll(self) -> None:
+        """Run one cycle. Failures end in the log, in the metrics and in :attr:`status`; the next cycle tries again."""
+        if self._clock.monotonic() < self._resume_at:  # the server said when to come back
+            return
+        began = self._clock.monotonic()
+        failure: PollError | None = None
+        try:
+            await self._cycle()
+        except PollError as error:
+            failure = error
+        except Exception:
+            log.exception("poll failed unexpectedly", account=self.key.account, source=self.key.source)
+            self._telemetry.count(catalog.TASK_FAILURES, "poll")
+            failure = PollError(FailureReason.BAD_BODY, "unexpected error, see the log")
+        self._telemetry.count(catalog.POLLS, *self.key)
+        self._telemetry.set(catalog.POLL_DURATION, *self.key, value=self._clock.monotonic() - began)
+        self._note(failure)
+        self._show()
+        self._save(failure)
+
+    def show(self) -> None:
+        """Set this list's gauges, as at start."""
+        self._show()
+
+    async def _cycle(self) -> None:
+        page = await self._fetch(Position(), self.source.page_size)
+        walk = self.intake.head(page)
+        # The newest rows are in: a sweep that fails below does not make them stale.
+        self.status.last_success = self._clock.now()
+        self._show()
+        self._publisher.publish()
+        budget = self._allotment.longest_head[self.key] - 1
+        self.status.outrun = False
+        while walk is not None:
+            more = await self._try_fetch(walk.position, walk.limit) if budget > 0 else None
+            if more is None:
+                self.status.outrun = self.status.up is True
+                self.intake.break_off(walk)
+                break
+            budget -= 1
+            walk = self.intake.chain(walk, more)
+        await self._walk(self._allotment.grant(self.key, self._active()))
+
+    async def _walk(self, pages: int) -> None:
+        """Read up to ``pages`` pages of the sweep, then of the walk back for credit budgets."""
+        for _ in range(pages):
+            coverage = self.intake.coverage
+            if coverage is None:
+                return
+            if coverage.sweep is not None:
+                walk, take, refused = coverage.sweep, self.intake.sweep, self.intake.sweep_refused
+            elif self.intake.wants_history(self._clock.now()):
+                coverage = self.intake.coverage
+                assert coverage is not None and coverage.history is not None and coverage.history.walk is not None
+                walk, take, refused = coverage.history.walk, self.intake.history, self.intake.history_refused
+            else:
+                return
+            try:
+                page = await self._try_fetch(walk.position, walk.limit)
+            except PollError as error:
+                if error.reason is not FailureReason.CLIENT_ERROR or walk.position.at_top:
+                    raise
+                # A deleted anchor, or a depth the server does not serve: the walk knows another way, or ends.
+                log.info("position refused", account=self.key.account, source=self.key.source, said=str(error))
+                refused(self._clock.now())
+                self._allotment.spend(self.key, 1)
+                continue
+            if page is None:
+                return
+            self._allotment.spend(self.key, 1)
+            take(page)
+
+    async def _fetch(self, position: Position, limit: int) -> Page:
+        response = await self._client.get(self.source.path, self.intake.paginator.params(position, limit))
+        return self._decoder.decode(response.body, response.observed)
+
+    async def _try_fetch(self, position: Position, limit: int) -> Page | None:
+        """Fetch a page if the budget has room beyond what the other lists' head polls need."""
+        params = self.intake.paginator.params(position, limit)
+        response = await self._client.try_get(self.source.path, params, reserve=self._allotment.reserve)
+        return None if response is None else self._decoder.decode(response.body, response.observed)
+
+    def _note(self, failure: PollError | None) -> None:
+        now = self._clock.now()
+        status = self.status
+        status.last_poll = now
+        status.up = failure is None
+        status.failure = failure
+        if failure is None:
+            if status.failing_since is not None:
+                log.info("poll works again", account=self.key.account, source=self.key.source)
+            status.failing_since = None
+        else:
+            status.failing_since = status.failing_since or now
+            self._telemetry.count(catalog.POLL_FAILURES, *self.key, failure.reason.value)
+            log.warning(
+                "poll failed",
+                account=self.key.account,
+                source=self.key.source,
+                reason=failure.reason.value,
+                error=str(failure),
+            )
+            pause = getattr(failure, "retry_after", None)
+            self._resume_at = self._clock.monotonic() + min(pause, 3600.0) if pause else 0.0
+        if failure is None or failure.reason is not FailureReason.LEDGER:
+            auth_ok = failure is None or failure.reason is not FailureReason.AUTH
+            self._telemetry.set(catalog.AUTH_OK, self.key.account, value=float(auth_ok))
+        self._publisher.ledger_fails(failure is not None and failure.reason is FailureReason.LEDGER)
+
+    def _show(self) -> None:
+        telemetry, status = self._telemetry, self.status
+        telemetry.set(catalog.POLL_INTERVAL, *self.key, value=self.source.interval)
+        telemetry.set(catalog.SOURCE_UP, *self.key, value=float(status.up or False))
+        telemetry.set(catalog.LAST_SUCCESS, *self.key, value=(status.last_success or 0) / SECOND)
+        telemetry.set(catalog.WATERMARK, *self.key, value=(self.watermark() or 0) / SECOND)
+        eta = self.eta()
+        telemetry.set(catalog.CATCHING_UP, *self.key, value=float(self.catching_up()))
+        telemetry.set(catalog.CATCH_UP_ETA, *self.key, value=0.0 if eta is None else eta)
+        open_gap, lost = self.gaps()
+        telemetry.set(catalog.COVERAGE_GAP, *self.key, "open", value=open_gap)
+        telemetry.set(catalog.COVERAGE_GAP, *self.key, "lost", value=lost)
+
+    def _save(self, failure: PollError | None) -> None:
+        """Make the cycle's own counters durable, then show them."""
+        try:
+            self.intake.save_counters()
+        except PollError as error:
+            log.warning("the exporter's own counters could not be saved", error=str(error))
+            self._publisher.ledger_fails(True)
+        self._publisher.publish()
+
+    def watermark(self) -> int | None:
+        """Every row created before this (µs) has been counted; None before the first poll."""
+        coverage = self.intake.coverage
+        return None if coverage is None else cover.watermark(coverage, self.intake.waiting)
+
+    def catching_up(self) -> bool:
+        """Whether a backlog is being read."""
+        coverage = self.intake.coverage
+        return coverage is not None and coverage.backlog_from > 0
+
+    def eta(self) -> float | None:
+        """Seconds until the backlog is read, infinite if arrivals outrun the budget, None without a backlog."""
+        coverage = self.intake.coverage
+        if coverage is None or not coverage.backlog_from:
+            return None
+        known = cover.eta(coverage, self._clock.now(), int(self.source.interval * SECOND))
+        return float("inf") if self.status.outrun or known is None else known
+
+    def gaps(self) -> tuple[float, float]:
+        """Seconds that should be proven by now and are not, and seconds given up."""
+        coverage = self.intake.coverage
+        if coverage is None:
+            return 0.0, 0.0
+        return cover.open_gap(coverage, self._clock.now()) / SECOND, coverage.lost / SECOND

@@ -1,0 +1,177 @@
+"""Turns the committed books into what a scrape sees: births, worst completions, budgets, one rendering a publish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+from exporter.books import Books
+from exporter.counting import budgets, worst
+from exporter.counting import layout as slots
+from exporter.counting.births import Births, Shown
+from exporter.counting.budgets import Budget
+from exporter.counting.layout import Histogram
+from exporter.metrics import catalog, completions
+from exporter.metrics.completions import HistogramView, SeriesView, Snapshot
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.telemetry import Telemetry
+from exporter.models import (
+    SECOND,
+    BudgetState,
+    Clock,
+    PollError,
+    SeriesKey,
+    SlowLowTokenRules,
+    SourceKey,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the configuration says about publishing."""
+
+    sources: frozenset[SourceKey]
+    rules: SlowLowTokenRules
+    budgets: tuple[Budget, ...]
+    error_ratio: float
+    link: str
+    birth_hold: int
+    """How long a new series is shown as 0 (µs)."""
+
+
+class Publisher:
+    """Publishes after commits, and when time alone changes what is shown."""
+
+    def __init__(
+        self, *, books: Books, telemetry: Telemetry, exposition: Exposition, clock: Clock, terms: Terms
+    ) -> None:
+        self._books = books
+        self._telemetry = telemetry
+        self._exposition = exposition
+        self._clock = clock
+        self._births = Births(books.layout, terms.birth_hold, books.released)
+        self._views: dict[SeriesKey, SeriesView] = {}
+        self._changed: set[SeriesKey] = set(books.totals)
+        self._worst_shown: tuple[object, ...] = ()
+        self._period_end = 0
+        self._ledger_fails = False
+        self.adopt(terms)
+        books.on_change(self._changed.update)
+
+    def adopt(self, terms: Terms) -> None:
+        """Take over a configuration."""
+        self._terms = terms
+        self._births.hold = terms.birth_hold
+        self._changed.update(self._books.totals)
+
+    def ledger_fails(self, fails: bool) -> None:
+        """While the ledger fails, the exporter's own counters are shown although they are not durable."""
+        self._ledger_fails = fails
+
+    def due(self) -> bool:
+        """Whether time alone has changed what /metrics should show."""
+        now = self._clock.now()
+        birth = self._births.next_due()
+        return (
+            (birth is not None and birth <= now)
+            or now >= self._period_end
+            or worst.top(self._books.offenders, now) != self._worst_shown
+        )
+
+    def publish(self) -> None:
+        """Render the committed state; what a scrape sees changes at once, from one whole to the next."""
+        now = self._clock.now()
+        self._refresh(now)
+        if self._release(now):
+            self._refresh(now)
+        snapshot = self._snapshot(now)
+        self._telemetry.set(catalog.LEDGER_ROLLED_BACK, value=float(self._books.store.rolled_back))
+        self._exposition.publish(
+            lambda: chain(completions.collect(snapshot), self._telemetry.collect(unsaved=self._ledger_fails))
+        )
+
+    def budgets(self, now: int) -> tuple[BudgetState, ...]:
+        """Every budget of every account, as of ``now``."""
+        states = []
+        for budget in self._terms.budgets:
+            sources = [source for source in self._terms.sources if source.account == budget.account]
+            spend = [self._books.spend.get(source, {}) for source in sources]
+            coverage = [self._books.coverage.get(source) for source in sources]
+            states.append(budgets.state(budget, spend, coverage, now))
+        return tuple(states)
+
+    def _release(self, now: int) -> bool:
+        """Let series whose time at 0 is over go on: durable first, so that no restart takes them back to 0."""
+        due = self._births.due(now)
+        if not due:
+            return False
+        try:
+            self._books.store.release(due)
+        except PollError:
+            return False  # they stay at 0 until the ledger works again; the failure is reported by the polls
+        self._births.release(due)
+        self._changed.update(due)
+        return True
+
+    def _refresh(self, now: int) -> None:
+        """Bring the views of changed series up to date."""
+        for key in self._changed:
+            if SourceKey(key.account, key.source) not in self._terms.sources:
+                self._views.pop(key, None)
+                continue
+            values = self._books.totals[key]
+            self._births.show(key, values, now)
+            released, zero = self._births.state(key)
+            self._views[key] = self._view(key, values, released, zero)
+        self._changed.clear()
+
+    def _snapshot(self, now: int) -> Snapshot:
+        offenders = worst.top(self._books.offenders, now)
+        states = self.budgets(now)
+        self._worst_shown = offenders
+        self._period_end = min((state.end for state in states), default=now + 86_400 * SECOND)
+        accounts = sorted({source.account for source in self._terms.sources})
+        rules = self._terms.rules
+        return Snapshot(
+            series={} if self._books.store.rolled_back else dict(self._views),
+            worst=[entry for entry in offenders if SourceKey(entry.account, entry.source) in self._terms.sources],
+            budgets=states,
+            error_ratios=dict.fromkeys(accounts, self._terms.error_ratio),
+            slow_ratios={
+                (key.account, key.model, key.skill): rules.resolve(key.model, key.skill).alert_ratio
+                for key in self._views
+            },
+            link=self._terms.link,
+        )
+
+    def _view(self, key: SeriesKey, values: list[int], released: Shown, zero: Shown) -> SeriesView:
+        layout = self._books.layout
+        exemplars = self._books.exemplars.get(key, {})
+
+        def number(group: Shown, slot: int) -> int | None:
+            if group & released:
+                return values[slot]
+            return 0 if group & zero else None
+
+        def histogram(group: Shown, place: Histogram) -> HistogramView | None:
+            if group & released:
+                first = place.sum + 1
+                counts = values[place.buckets]
+                shown = {index: exemplars[first + index] for index in range(len(counts)) if first + index in exemplars}
+                return HistogramView(values[place.sum], counts, shown)
+            return HistogramView(0, [0] * (len(place.bounds) + 1)) if group & zero else None
+
+        return SeriesView(
+            completions=number(Shown.COMPLETIONS, slots.COMPLETIONS) or 0,
+            input_tokens=number(Shown.INPUT, slots.INPUT_TOKENS),
+            output_tokens=number(Shown.OUTPUT, slots.OUTPUT_TOKENS),
+            credits=number(Shown.CREDITS, slots.CREDITS),
+            low_token=number(Shown.OUTPUT, slots.LOW_TOKEN),
+            slow_low_token=number(Shown.OUTPUT, slots.SLOW_LOW_TOKEN),
+            duration=histogram(Shown.DURATION, layout.duration),
+            time_to_first_token=histogram(Shown.TIME_TO_FIRST_TOKEN, layout.time_to_first_token),
+            output_length=histogram(Shown.OUTPUT, layout.output_length),
+            cost=histogram(Shown.CREDITS, layout.cost),
+            error_exemplar=exemplars.get(slots.COMPLETIONS),
+            slow_exemplar=exemplars.get(slots.SLOW_LOW_TOKEN),
+        )

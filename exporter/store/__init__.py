@@ -1,0 +1,7 @@
+"""The ledger on disk."""
+
+from exporter.store.changes import Changes, Contents
+from exporter.store.ledgerfile import Store
+from exporter.store.opening import LedgerCorrupt, LedgerError
+
+__all__ = ["Changes", "Contents", "LedgerCorrupt", "LedgerError", "Store"]

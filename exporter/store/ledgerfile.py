@@ -1,0 +1,272 @@
+"""The ledger file: SQLite, one connection, one transaction a page.
+
+Everything that must not be lost or doubled by ``kill -9`` is in one transaction: which rows were counted, what they
+added, how far the sweep has come, and the request budget. Nothing is published before its commit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from exporter.counting.coverage import Coverage, Waiting
+from exporter.counting.layout import Layout
+from exporter.counting.ledger import RowKey
+from exporter.models import SECOND, CounterKey, Offender, SeriesKey, SourceKey
+from exporter.store import highwater
+from exporter.store.changes import Changes, Contents
+from exporter.store.highwater import HighWater
+from exporter.store.opening import LedgerCorrupt, as_poll_error, connect, corrupt, explained, prepare
+
+PRUNE_ROWS = 20_000
+"""Ids forgotten per transaction at most, so that sealing a long backlog never stalls the process."""
+
+SPEND_KEPT = 70 * 86_400 * SECOND
+"""Credit sums are kept for two months of any length."""
+
+
+class Store:
+    """An open ledger. Methods that write raise PollError(ledger) and leave the file as it was."""
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        """Open, or create, the ledger at ``path``.
+
+        Raises LedgerCorrupt if it is damaged, LedgerError if it is locked, of another version, or not writable.
+        """
+        self.path = path
+        self._layout = layout
+        self._mark_path = highwater.mark_path(path)
+        self._mark = highwater.read(self._mark_path)
+        self.created = not path.exists() or path.stat().st_size == 0
+        self._db = connect(path)
+        try:
+            with explained(path):
+                prepare(self._db, path, layout.name)
+        except BaseException:
+            self._db.close()
+            raise
+        self._ids: dict[SourceKey, int] = {}
+        self._frontier = dict(self._mark.proven) if self._mark else {}
+        self.rolled_back = self._notice_rollback()
+
+    def lost_frontier(self, source: SourceKey) -> int | None:
+        """The frontier (µs) that a lost ledger had reached for ``source``; None if none was lost."""
+        return self._mark.frontier(source) if self.created and self._mark else None
+
+    def load(self) -> Contents:
+        """Read everything but the ids. Raises LedgerError."""
+        with explained(self.path):
+            sources = {
+                SourceKey(account, source): (id_, blob)
+                for id_, account, source, blob in self._db.execute("SELECT id, account, source, coverage FROM sources")
+            }
+            self._ids = {key: id_ for key, (id_, _) in sources.items()}
+            names = {id_: key for key, id_ in self._ids.items()}
+            waiting: dict[SourceKey, dict[int, Waiting]] = {key: {} for key in sources}
+            for source, hash_, created, seen in self._db.execute("SELECT * FROM waiting"):
+                waiting[names[source]][hash_] = Waiting(created, seen)
+            spend: dict[SourceKey, dict[int, int]] = {key: {} for key in sources}
+            for source, quarter, amount in self._db.execute("SELECT * FROM spend"):
+                spend[names[source]][quarter] = amount
+            totals, released = self._load_series()
+            row = self._db.execute("SELECT entries FROM offenders").fetchone()
+            return Contents(
+                coverage={
+                    key: msgspec.json.decode(blob, type=Coverage)
+                    for key, (_, blob) in sources.items()
+                    if blob is not None
+                },
+                waiting=waiting,
+                totals=totals,
+                released=released,
+                counters={
+                    (family, tuple(msgspec.json.decode(labels, type=list[str]))): value
+                    for family, labels, value in self._db.execute("SELECT * FROM counters")
+                },
+                spend=spend,
+                offenders=msgspec.json.decode(row[0], type=tuple[Offender, ...]) if row else (),
+            )
+
+    def marks(self, source: SourceKey, keys: Sequence[RowKey]) -> dict[RowKey, int]:
+        """What the ledger holds of these rows. Raises PollError."""
+        id_ = self._ids.get(source)
+        if id_ is None or not keys:
+            return {}
+        wanted = set(keys)
+        seconds = [key.second for key in keys]
+        with as_poll_error():
+            # A page is a slice of the list, hence of the table: one range read, unless the page is out of order.
+            if all(later >= earlier for later, earlier in zip(seconds, seconds[1:], strict=False)):
+                found = self._db.execute(
+                    "SELECT second, hash, mark FROM settled WHERE source = ? AND second BETWEEN ? AND ?",
+                    (id_, seconds[-1], seconds[0]),
+                )
+                return {key: mark for second, hash_, mark in found if (key := RowKey(second, hash_)) in wanted}
+            marks = {}
+            for key in wanted:
+                found = self._db.execute(
+                    "SELECT mark FROM settled WHERE source = ? AND second = ? AND hash = ?", (id_, *key)
+                )
+                if row := found.fetchone():
+                    marks[key] = row[0]
+            return marks
+
+    def commit(self, changes: Changes) -> None:
+        """Write one page's changes in one transaction. Raises PollError, with nothing written."""
+        with self._transaction():
+            id_ = self._source_id(changes.source)
+            self._db.execute(
+                "UPDATE sources SET coverage = ? WHERE id = ?", (msgspec.json.encode(changes.coverage), id_)
+            )
+            self._db.executemany(
+                "INSERT INTO settled VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (source, second, hash) DO UPDATE SET mark = excluded.mark",
+                sorted((id_, key.second, key.hash, mark) for key, mark in changes.settled.items()),
+            )
+            self._db.executemany(
+                "DELETE FROM waiting WHERE source = ? AND hash = ?", [(id_, hash_) for hash_ in changes.done_waiting]
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?)",
+                [(id_, hash_, row.created, row.seen) for hash_, row in changes.waiting.items()],
+            )
+            self._db.executemany(
+                "INSERT INTO series (account, source, model, skill, status, late, slots) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (account, source, model, skill, status, late) DO UPDATE SET slots = excluded.slots",
+                [(*key, array("q", values).tobytes()) for key, values in changes.series.items()],
+            )
+            self._db.executemany(
+                "INSERT INTO spend VALUES (?, ?, ?)"
+                " ON CONFLICT (source, quarter) DO UPDATE SET credits = credits + excluded.credits",
+                [(id_, quarter, amount) for quarter, amount in changes.spend.items()],
+            )
+            if changes.offenders is not None:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO offenders VALUES (1, ?)", (msgspec.json.encode(changes.offenders),)
+                )
+            self._add_counters(changes.counters)
+            self._forget(id_, changes.coverage)
+        self._frontier[highwater.frontier_key(changes.source)] = changes.coverage.proven
+        self._write_mark()
+
+    def commit_counters(self, counters: Mapping[CounterKey, int]) -> None:
+        """Add to exporter counters. Raises PollError."""
+        with self._transaction():
+            self._add_counters(counters)
+
+    def release(self, released: Mapping[SeriesKey, int]) -> None:
+        """Remember which families of which series have been released from 0 (bit masks). Raises PollError."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE series SET released = ?"
+                " WHERE account = ? AND source = ? AND model = ? AND skill = ? AND status = ? AND late = ?",
+                [(mask, *key) for key, mask in released.items()],
+            )
+
+    def record_request(self, account: str, at: int) -> None:
+        """Record a request (µs) before it is sent. Raises PollError: then it must not be sent."""
+        with self._transaction():
+            self._db.execute("DELETE FROM requests WHERE account = ? AND at < ?", (account, at - 120 * SECOND))
+            self._db.execute("INSERT INTO requests VALUES (?, ?)", (account, at))
+
+    def requests(self, account: str) -> list[int]:
+        """When the last requests of ``account`` were recorded (µs), oldest first. Raises LedgerError."""
+        with explained(self.path):
+            rows = self._db.execute("SELECT at FROM requests WHERE account = ? ORDER BY at", (account,))
+            return [at for (at,) in rows]
+
+    def settle_rollback(self) -> None:
+        """The lists have been walked again since the ledger was rolled back: what was lost is counted again."""
+        with self._transaction():
+            self._db.execute("DELETE FROM meta WHERE key = 'rolled_back'")
+        self.rolled_back = False
+        self._write_mark()
+
+    def check(self) -> None:
+        """Prove that the ledger can be read and is still ours. Raises PollError."""
+        with as_poll_error():
+            self._db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+
+    def close(self) -> None:
+        """Close the ledger; its write-ahead log is folded in."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with as_poll_error():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("UPDATE meta SET value = value + 1 WHERE key = 'commits'")
+                self._db.execute("COMMIT")
+            except BaseException:
+                # A failed COMMIT may have rolled back by itself.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _load_series(self) -> tuple[dict[SeriesKey, list[int]], dict[SeriesKey, int]]:
+        totals: dict[SeriesKey, list[int]] = {}
+        released: dict[SeriesKey, int] = {}
+        rows = self._db.execute("SELECT account, source, model, skill, status, late, released, slots FROM series")
+        for *labels, mask, blob in rows:
+            key = SeriesKey(*labels)
+            values = array("q")
+            values.frombytes(blob)
+            if len(values) != self._layout.size:
+                raise LedgerCorrupt(corrupt(self.path, f"the totals of {key} have {len(values)} values"))
+            totals[key] = values.tolist()
+            released[key] = mask
+        return totals, released
+
+    def _source_id(self, source: SourceKey) -> int:
+        id_ = self._ids.get(source)
+        if id_ is None:
+            self._db.execute("INSERT OR IGNORE INTO sources (account, source) VALUES (?, ?)", source)
+            found = self._db.execute("SELECT id FROM sources WHERE account = ? AND source = ?", source)
+            id_ = int(found.fetchone()[0])
+            self._ids[source] = id_
+        return id_
+
+    def _add_counters(self, counters: Mapping[CounterKey, int]) -> None:
+        self._db.executemany(
+            "INSERT INTO counters VALUES (?, ?, ?)"
+            " ON CONFLICT (family, labels) DO UPDATE SET value = value + excluded.value",
+            [(family, msgspec.json.encode(labels).decode(), value) for (family, labels), value in counters.items()],
+        )
+
+    def _forget(self, id_: int, coverage: Coverage) -> None:
+        """Delete ids at or before the horizon, so many at a time; they are settled whether deleted yet or not."""
+        horizon = coverage.horizon // SECOND
+        cut = self._db.execute(
+            "SELECT second FROM settled WHERE source = ? ORDER BY second LIMIT 1 OFFSET ?", (id_, PRUNE_ROWS)
+        ).fetchone()
+        self._db.execute(
+            "DELETE FROM settled WHERE source = ? AND second < ?", (id_, min(horizon, cut[0]) if cut else horizon)
+        )
+        oldest = (coverage.proven - SPEND_KEPT) // (900 * SECOND)
+        self._db.execute("DELETE FROM spend WHERE source = ? AND quarter < ?", (id_, oldest))
+
+    def _notice_rollback(self) -> bool:
+        meta = dict(self._db.execute("SELECT key, value FROM meta"))
+        self._epoch = meta["epoch"]
+        if "rolled_back" in meta:
+            return True
+        if self.created or self._mark is None:
+            return False
+        if self._mark.epoch == self._epoch and int(meta["commits"]) >= self._mark.commits:
+            return False
+        self._db.execute("INSERT INTO meta VALUES ('rolled_back', '1')")
+        return True
+
+    def _write_mark(self) -> None:
+        """Record how far the ledger has come; not while it is behind an older record of the same."""
+        if self.rolled_back:
+            return
+        commits = int(self._db.execute("SELECT value FROM meta WHERE key = 'commits'").fetchone()[0])
+        with contextlib.suppress(OSError):  # it only helps to tell a lost ledger from a first start
+            highwater.write(self._mark_path, HighWater(self._epoch, commits, dict(self._frontier)))

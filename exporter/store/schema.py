@@ -1,0 +1,62 @@
+"""The ledger's SQLite schema, one script a version. A ledger is brought up to date when it is opened."""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x564C4D52
+"""``VLMR``: tells our ledger from any other SQLite file."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE sources (
+        id INTEGER PRIMARY KEY,
+        account TEXT NOT NULL,
+        source TEXT NOT NULL,
+        coverage BLOB,
+        UNIQUE (account, source)
+    ) STRICT;
+    CREATE TABLE settled (
+        source INTEGER NOT NULL,
+        second INTEGER NOT NULL,
+        hash INTEGER NOT NULL,
+        mark INTEGER NOT NULL,
+        PRIMARY KEY (source, second, hash)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE waiting (
+        source INTEGER NOT NULL,
+        hash INTEGER NOT NULL,
+        created INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        PRIMARY KEY (source, hash)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE series (
+        id INTEGER PRIMARY KEY,
+        account TEXT NOT NULL,
+        source TEXT NOT NULL,
+        model TEXT NOT NULL,
+        skill TEXT NOT NULL,
+        status TEXT NOT NULL,
+        late TEXT NOT NULL,
+        released INTEGER NOT NULL DEFAULT 0,
+        slots BLOB NOT NULL,
+        UNIQUE (account, source, model, skill, status, late)
+    ) STRICT;
+    CREATE TABLE counters (
+        family TEXT NOT NULL,
+        labels TEXT NOT NULL,
+        value INTEGER NOT NULL,
+        PRIMARY KEY (family, labels)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE spend (
+        source INTEGER NOT NULL,
+        quarter INTEGER NOT NULL,
+        credits INTEGER NOT NULL,
+        PRIMARY KEY (source, quarter)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE offenders (id INTEGER PRIMARY KEY CHECK (id = 1), entries BLOB NOT NULL) STRICT;
+    CREATE TABLE requests (account TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+    CREATE INDEX requests_by_account ON requests (account, at);
+    """,
+)
+
+VERSION = len(MIGRATIONS)

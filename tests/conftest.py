@@ -1,0 +1,53 @@
+"""What every test shares: Hypothesis's profiles, and the report of the real servers found and the tests left out."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import realservers
+
+# No deadlines: a slow machine is not a bug. CI draws the same examples every time, so that a change is judged by what
+# it changed; finding new ones is the work of `dev`, day by day, and of `soak`.
+settings.register_profile("dev", deadline=None, print_blob=True, max_examples=50)
+settings.register_profile(
+    "ci",
+    deadline=None,
+    print_blob=True,
+    max_examples=200,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "soak", deadline=None, print_blob=True, max_examples=5000, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_report_header() -> list[str]:
+    """Name every real server with its path, or that it is absent and what its absence leaves untested."""
+    absent = "absent: no" if not realservers.required() else "ABSENT, and REQUIRE_REAL_SERVERS=1: no"
+    return [
+        f"real server {name}: {realservers.find(name) or f'{absent} {server.purpose}'}"
+        for name, server in realservers.SERVERS.items()
+    ]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List, by reason, the tests that were left out for want of a real server."""
+    left_out: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        _, _, message = report.longrepr
+        reason = message.removeprefix("Skipped: ")
+        if reason.startswith(realservers.LEFT_OUT):
+            left_out.setdefault(reason, []).append(report.nodeid)
+    if not left_out:
+        return
+    terminalreporter.section("left out")
+    for reason, tests in left_out.items():
+        terminalreporter.line(reason)
+        for test in dict.fromkeys(tests):
+            terminalreporter.line(f"  {test}")

@@ -1,0 +1,92 @@
+"""A list as the API serves it, in memory and under control: the truth that counting is held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from exporter.models import SECOND, Completion, FailureReason, Page, Paging, PollError, Position, Status
+
+
+@dataclass(slots=True)
+class Item:
+    """One row over its whole life. Times in µs."""
+
+    id: str
+    created: int
+    visible: int
+    finished: int
+    status: Status = Status.SUCCESS
+    deleted: int | None = None
+    credits: int = 1_000_000
+    output_tokens: int = 10
+
+    def shown(self, now: int) -> bool:
+        return self.visible <= now and (self.deleted is None or now < self.deleted)
+
+    def row(self, now: int) -> Completion:
+        done = now >= self.finished
+        return Completion(
+            id=self.id,
+            created=self.created,
+            status=self.status if done else Status.PENDING,
+            model="m",
+            skill="s",
+            finished=self.finished if done else None,
+            input_tokens=5,
+            output_tokens=self.output_tokens,
+            credits=self.credits,
+            duration=self.finished - self.created,
+        )
+
+
+@dataclass(slots=True)
+class Listing:
+    """Serves ``items`` newest first, with whatever faults are switched on."""
+
+    paging: Paging
+    random: Random
+    items: list[Item] = field(default_factory=list)
+    now: int = 1_700_000_000 * SECOND
+    clamp: int = 1000
+    shuffle_ties: bool = False
+    ignore_cursor: bool = False
+    forget_anchors: float = 0.0
+    max_skip: int | None = None
+    ascending: bool = False
+    frozen: Page | None = None
+    has_more_lie: bool | None = None
+    omit: float = 0.0
+    requests: int = 0
+
+    def shown(self) -> list[Item]:
+        visible = [item for item in self.items if item.shown(self.now)]
+        tie = (lambda item: self.random.random()) if self.shuffle_ties else (lambda item: item.id)
+        visible.sort(key=lambda item: (item.created, tie(item)), reverse=not self.ascending)
+        return visible
+
+    def get(self, params: dict[str, str | int]) -> Page:
+        """Answer a request made by one of the paginators."""
+        self.requests += 1
+        if self.frozen is not None:
+            return self.frozen
+        listed = [item for item in self.shown() if not self.omit or self.random.random() >= self.omit]
+        limit = min(int(params["limit"]), self.clamp)
+        start = int(params.get("skip", 0))
+        if self.max_skip is not None and start > self.max_skip:
+            raise PollError(FailureReason.CLIENT_ERROR, "skip is too large", status=400)
+        after = params.get("after")
+        if after is not None and not self.ignore_cursor:
+            ids = [item.id for item in listed]
+            if after not in ids or self.random.random() < self.forget_anchors:
+                if self.random.random() < 0.5:
+                    raise PollError(FailureReason.CLIENT_ERROR, "no such completion", status=404)
+                return Page(rows=(), size=0, observed=self.now, has_more=False)
+            start = ids.index(str(after)) + 1
+        rows = tuple(item.row(self.now) for item in listed[start : start + limit])
+        more = start + limit < len(listed)
+        has_more = None if self.paging is Paging.OFFSET else (more if self.has_more_lie is None else self.has_more_lie)
+        return Page(rows=rows, size=len(rows), observed=self.now, has_more=has_more)
+
+    def top(self, limit: int) -> Position:
+        return Position()

@@ -1,0 +1,62 @@
+"""The real programs that tests run against: found on PATH, or the test is left out and the run says so.
+
+With ``REQUIRE_REAL_SERVERS=1`` (as CI sets it) an absent program fails the test instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+
+@dataclass(frozen=True, slots=True)
+class RealServer:
+    """One program: the names it goes by (Debian's first), the Debian package, and what is tested with it."""
+
+    names: tuple[str, ...]
+    package: str
+    purpose: str
+
+
+# Keep in step with tests/tools/install-servers.
+SERVERS: Final = {
+    "promtool": RealServer(("promtool",), "prometheus", "lint of /metrics, rule files and rule tests"),
+    "prometheus": RealServer(("prometheus",), "prometheus", "scrapes by a real Prometheus"),
+    "amtool": RealServer(("amtool",), "prometheus-alertmanager", "lint of Alertmanager configuration"),
+    "alertmanager": RealServer(
+        ("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager", "notifications by a real Alertmanager"
+    ),
+    "chromium": RealServer(("chromium", "chromium-browser", "google-chrome"), "chromium", "pages in a real browser"),
+}
+
+LEFT_OUT: Final = "real server absent: "
+"""How the reason of every test left out for want of a program begins."""
+
+
+def find(name: str) -> Path | None:
+    """Return where the program called ``name`` in SERVERS is, or None. Raises KeyError on any other name."""
+    for binary in SERVERS[name].names:
+        if path := shutil.which(binary):
+            return Path(path)
+    return None
+
+
+def required() -> bool:
+    """Tell whether an absent program fails its tests instead of leaving them out."""
+    return os.environ.get("REQUIRE_REAL_SERVERS") == "1"
+
+
+def require(name: str) -> Path:
+    """Return where the program is; if absent, skip the running test, or fail it under ``REQUIRE_REAL_SERVERS=1``."""
+    if path := find(name):
+        return path
+    server = SERVERS[name]
+    reason = f"{LEFT_OUT}{name} (none of {', '.join(server.names)} on PATH; Debian package {server.package})"
+    if required():
+        pytest.fail(f"{reason}; REQUIRE_REAL_SERVERS=1 forbids leaving the test out", pytrace=False)
+    pytest.skip(reason)
