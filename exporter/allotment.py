@@ -22,10 +22,10 @@ class Allotment:
         self.longest_head = {
             source: max(1, int(requests_per_minute * min(interval, 60) / 120)) for source, interval in intervals.items()
         }
-        """Pages a head poll may read until it meets known rows: half of what its interval allows."""
+        """Pages that a head poll may read until it meets known rows: half of what its interval allows."""
 
     def grant(self, source: SourceKey, active: Collection[SourceKey]) -> int:
-        """How many pages ``source`` may read beyond its head poll, while the lists in ``active`` have sweeps running."""
+        """Pages that ``source`` may read beyond its head poll, while the lists in ``active`` have sweeps running."""
         share = self._spare * self._intervals[source] / 60 / max(1, len(set(active) | {source}))
         self._credit[source] = min(self._most, self._credit[source] + share)
         return int(self._credit[source])

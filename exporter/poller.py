@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import structlog
 
 from exporter.allotment import Allotment
-from exporter.api.client import ApiClient
+from exporter.api.client import ApiClient, Response
 from exporter.api.decode import Decoder
+from exporter.api.serverclock import ServerClock
 from exporter.counting import coverage as cover
 from exporter.intake import Intake
 from exporter.metrics import catalog
@@ -47,6 +48,7 @@ class SourcePoller:
         telemetry: Telemetry,
         publisher: Publisher,
         clock: Clock,
+        server_clock: ServerClock,
     ) -> None:
         """``active`` tells which lists of the account have a sweep running."""
         self.source = intake.source
@@ -59,6 +61,7 @@ class SourcePoller:
         self._telemetry = telemetry
         self._publisher = publisher
         self._clock = clock
+        self._server_clock = server_clock
         self._resume_at = 0.0
 
     @property
@@ -131,10 +134,11 @@ class SourcePoller:
             try:
                 page = await self._try_fetch(walk.position, walk.limit)
             except PollError as error:
-                if error.reason is not FailureReason.CLIENT_ERROR or walk.position.at_top:
+                usual = walk.position.at_top and walk.limit == walk.base_limit
+                if error.reason is not FailureReason.CLIENT_ERROR or usual:
                     raise
-                # A deleted anchor, or a depth the server does not serve: the walk knows another way, or ends.
-                log.info("position refused", account=self.key.account, source=self.key.source, said=str(error))
+                # Too large a page, a deleted anchor, too deep a skip: the walk knows another way, or ends.
+                log.info("request of a walk refused", account=self.key.account, source=self.key.source, said=str(error))
                 refused(self._clock.now())
                 self._allotment.spend(self.key, 1)
                 continue
@@ -144,14 +148,16 @@ class SourcePoller:
             take(page)
 
     async def _fetch(self, position: Position, limit: int) -> Page:
-        response = await self._client.get(self.source.path, self.intake.paginator.params(position, limit))
-        return self._decoder.decode(response.body, response.observed)
+        return self._decode(await self._client.get(self.source.path, self.intake.paginator.params(position, limit)))
 
     async def _try_fetch(self, position: Position, limit: int) -> Page | None:
         """Fetch a page if the budget has room beyond what the other lists' head polls need."""
         params = self.intake.paginator.params(position, limit)
         response = await self._client.try_get(self.source.path, params, reserve=self._allotment.reserve)
-        return None if response is None else self._decoder.decode(response.body, response.observed)
+        return None if response is None else self._decode(response)
+
+    def _decode(self, response: Response) -> Page:
+        return self._decoder.decode(response.body, self._server_clock.settle(response.observed, response.skew))
 
     def _note(self, failure: PollError | None) -> None:
         now = self._clock.now()

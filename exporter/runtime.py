@@ -1,4 +1,4 @@
-"""What one configuration runs: a client, a request budget and a poller a list, on timers. Replaced whole by a reload."""
+"""What one configuration runs: clients, request budgets and pollers, on timers. Replaced whole by a reload."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from exporter.api.budget import RequestBudget
 from exporter.api.client import ApiClient
 from exporter.api.decode import Decoder
 from exporter.api.pages import paginator
+from exporter.api.serverclock import ServerClock
 from exporter.books import Books
 from exporter.config import Account, Config
 from exporter.counting.budgets import Budget
@@ -139,6 +140,7 @@ class Runtime:
         budget = RequestBudget(limit, spent=self._books.store.requests(account.name))
         self.budgets[account.name] = budget
         allotment = Allotment(limit, {source.key: source.interval for source in account.sources})
+        server_clock = ServerClock()
         pollers: list[SourcePoller] = []
 
         def read_key() -> str:
@@ -173,6 +175,7 @@ class Runtime:
                 telemetry=self._telemetry,
                 publisher=self._publisher,
                 clock=self._clock,
+                server_clock=server_clock,
             )
             pollers.append(poller)
         self.pollers.extend(pollers)

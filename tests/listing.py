@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from exporter.models import SECOND, Completion, FailureReason, Page, Paging, PollError, Position, Status
+from exporter.models import SECOND, Completion, FailureReason, Page, Paging, PollError, Status
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ class Listing:
     items: list[Item] = field(default_factory=list)
     now: int = 1_700_000_000 * SECOND
     clamp: int = 1000
+    refuse_above: int = 1000
     shuffle_ties: bool = False
     ignore_cursor: bool = False
     forget_anchors: float = 0.0
@@ -71,6 +72,8 @@ class Listing:
         if self.frozen is not None:
             return self.frozen
         listed = [item for item in self.shown() if not self.omit or self.random.random() >= self.omit]
+        if int(params["limit"]) > self.refuse_above:
+            raise PollError(FailureReason.CLIENT_ERROR, "limit is too large", status=422)
         limit = min(int(params["limit"]), self.clamp)
         start = int(params.get("skip", 0))
         if self.max_skip is not None and start > self.max_skip:
@@ -87,6 +90,3 @@ class Listing:
         more = start + limit < len(listed)
         has_more = None if self.paging is Paging.OFFSET else (more if self.has_more_lie is None else self.has_more_lie)
         return Page(rows=rows, size=len(rows), observed=self.now, has_more=has_more)
-
-    def top(self, limit: int) -> Position:
-        return Position()

@@ -27,6 +27,7 @@ from exporter.simulator.listing import CursorQuery, Lister, SkipTooLarge, Unknow
 from exporter.simulator.platform import Platform
 from exporter.simulator.render import row
 from exporter.simulator.scenarios import HOSTILE
+from exporter.simulator.server import serve
 from exporter.simulator.trace import Request, Service, Trace, load
 from exporter.simulator.truth import Key, Total
 from exporter.simulator.workload import Effects, Workload
@@ -722,6 +723,27 @@ def test_outage_ends_with_the_backlog(clock: FakeClock) -> None:
     assert sum(each["created"] > newest_before for each in after) > 200
 
 
+def test_hostile_has_every_fault_that_can_be_survived() -> None:
+    assert set(Fault) - HOSTILE.keys() == {Fault.ANCHOR_EMPTY}
+
+
+def test_hostile_server_breaks_only_as_it_is_told(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    outcomes: Counter[str] = Counter()
+    paths = (COMPLETIONS, "/agent/executions", "/predictions")
+    with simulation(clock, scenario="hostile", rate=1.0, history=0.0, limits=Limits(bomb_bytes=1 << 16)) as sim:
+        for number in range(600):
+            clock.advance(1)
+            try:
+                response = sim.api.get(paths[number % 3], params={"limit": 50})
+                outcomes[str(response.status_code)] += 1
+            except httpx.HTTPError as error:
+                outcomes[type(error).__name__] += 1
+
+    assert outcomes.keys() == {"200", "301", "429", "500", "502", "503", "ReadError", "RemoteProtocolError"}
+    assert outcomes["200"] > 500
+    assert caplog.text == ""
+
+
 def test_scenario_and_fault_names_are_checked(sim: Simulation) -> None:
     scenario = sim.control("POST", "/scenario/doom")
     fault = sim.control("POST", "/fault/doom")
@@ -907,6 +929,32 @@ def test_run_says_where_it_listens_and_ends_when_told(clock: FakeClock) -> None:
         return base_url
 
     assert asyncio.run(main()).startswith("http://127.0.0.1:")
+
+
+def test_stopping_waits_for_nobody() -> None:
+    class Standstill(FakeClock):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asleep = asyncio.Event()
+
+        async def sleep(self, seconds: float) -> None:
+            self.asleep.set()
+            await asyncio.Event().wait()
+
+    async def main() -> int:
+        clock, stop = Standstill(), asyncio.Event()
+        url = asyncio.get_running_loop().create_future()
+        platform = Platform(SimulatorOptions(history=0.0), clock)
+        platform.faults.set(Fault.HANG, 1)
+        server = asyncio.create_task(serve(platform, "127.0.0.1", 0, stop, url.set_result))
+        async with httpx.AsyncClient(base_url=await url, trust_env=False) as client:
+            hanging = asyncio.create_task(client.get("/health"))
+            await clock.asleep.wait()
+            stop.set()
+            await server
+            return (await hanging).status_code
+
+    assert asyncio.run(main()) == 503
 
 
 def test_taken_port_is_named(clock: FakeClock) -> None:

@@ -453,10 +453,11 @@ def with_a_request_in_flight(
         server = WebServer(create_app(backend, health_timeout=60), ["127.0.0.1:0"], Limits())
         await server.start()
         request = asyncio.create_task(fetch(server.ports[0], "/-/healthy"))
-        await backend.health_entered.wait()
-        await trial(server, request, gate)
+        async with asyncio.timeout(20):
+            await backend.health_entered.wait()
+            await trial(server, request, gate)
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(main())
 
 
 def test_stopping_lets_a_request_in_flight_end_and_takes_no_more() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from starlette.requests import ClientDisconnect, Request
@@ -489,19 +489,27 @@ def test_what_is_not_http_gets_400_and_is_closed(request_bytes: bytes) -> None:
     run(trial, app=catching_disconnects(read_body))
 
 
-def test_an_error_is_never_written_into_another_answer() -> None:
+@pytest.mark.parametrize(
+    ("next_request", "refusal"),
+    [
+        (b"nonsense\r\n\r\n", Refusal.BAD_REQUEST),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", Refusal.BODY_TOO_LARGE),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + bytes(0x1000), Refusal.BODY_TOO_LARGE),
+    ],
+)
+def test_an_error_is_never_written_before_or_into_another_answer(next_request: bytes, refusal: Refusal) -> None:
     gate = Gate()
 
     async def trial(service: Service) -> None:
         client = await service.connect()
         client.send(GET)
         await gate.entered.wait()
-        client.send(b"nonsense\r\n\r\n")
+        client.send(next_request)
         assert await client.closed() == b""
-        assert service.refused() == [Refusal.BAD_REQUEST]
+        assert service.refused() == [refusal]
         gate.open.set()
 
-    run(trial, app=gate)
+    run(trial, limits=replace(PATIENT, max_body_bytes=1000), app=gate)
 
 
 def test_an_upgrade_is_answered_in_http_1_1_and_closed() -> None:

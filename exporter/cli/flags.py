@@ -1,4 +1,7 @@
-"""Command-line flags. Each has an environment variable: ``--web.listen-address``, ``VLMRUN_EXPORTER_WEB_LISTEN_ADDRESS``."""
+"""Command-line flags; each has an environment variable.
+
+``--web.listen-address`` is ``VLMRUN_EXPORTER_WEB_LISTEN_ADDRESS``.
+"""
 
 from __future__ import annotations
 

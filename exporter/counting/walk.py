@@ -55,6 +55,8 @@ class Walk(msgspec.Struct, frozen=True):
     limit: int
     base_limit: int
     position: Position = Position()
+    largest: int = MAX_LIMIT
+    """The most rows this server has not yet refused to be asked for."""
     least: int = LEAST_CAPACITY
     patience: int = PATIENCE
     capacity: int = 0
@@ -171,14 +173,17 @@ def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     position = paginator.advance(walk.position, page)
     if position is not None:
         return Outcome(Step.ON, msgspec.structs.replace(after, position=position), joined=True, unprovable=unprovable)
-    if page.size >= walk.limit and walk.limit < MAX_LIMIT:
-        larger = msgspec.structs.replace(after, limit=min(MAX_LIMIT, walk.limit * 2))
+    if page.size >= walk.limit and walk.limit < walk.largest:
+        larger = msgspec.structs.replace(after, limit=min(walk.largest, walk.limit * 2))
         return Outcome(Step.ON, larger, joined=True, unprovable=True)
     return _leap(after, page, paginator, SECOND)
 
 
 def miss(walk: Walk, paginator: Paginator) -> Outcome:
-    """Go on after a position that the server refused (an anchor that is gone, a ``skip`` beyond its cap)."""
+    """Go on after a request that the server refused: too large a page, an anchor that is gone, too deep a ``skip``."""
+    if walk.limit > walk.base_limit:
+        usual = msgspec.structs.replace(walk, limit=walk.base_limit, largest=walk.base_limit)
+        return Outcome(Step.ON, usual, joined=False)
     if walk.position.at_top or not walk.position.anchors:
         return Outcome(Step.STUCK, walk, joined=False, unprovable=True)
     return _retreat(walk, paginator)

@@ -51,12 +51,12 @@ COMPLETIONS = _counter(
 )
 INPUT_TOKENS = _counter(
     "vlmrun_completion_input_tokens_total",
-    "Input tokens of counted completions; rows without the value are left out, see vlmrun_exporter_missing_values_total.",
+    "Input tokens of counted completions; rows without the value are left out (vlmrun_exporter_missing_values_total).",
     *SERIES,
 )
 OUTPUT_TOKENS = _counter(
     "vlmrun_completion_output_tokens_total",
-    "Output tokens of counted completions; rows without the value are left out, see vlmrun_exporter_missing_values_total.",
+    "Output tokens of counted completions; rows without the value are left out (vlmrun_exporter_missing_values_total).",
     *SERIES,
 )
 CREDITS = _counter(
@@ -117,7 +117,7 @@ WORST = _gauge(
 BUDGET = _gauge("vlmrun_credit_budget_credits", "Credits of the configured budget for one period.", "account", "budget")
 BUDGET_SPENT = _gauge(
     "vlmrun_credit_budget_spent_credits",
-    "Credits spent since the period's start, by the time the work ended, as far as vlmrun_credit_budget_complete tells.",
+    "Credits spent since the period's start, by the time the work ended; see vlmrun_credit_budget_complete.",
     "account",
     "budget",
 )
@@ -238,7 +238,7 @@ TASK_FAILURES = _counter(
 )
 LEDGER_ROLLED_BACK = _gauge(
     "vlmrun_exporter_ledger_rolled_back",
-    "1 while completion families are withheld because the ledger was restored from an older copy and is being made good.",
+    "1 while completion families are withheld because the ledger was restored from an older copy.",
 )
 REFUSED_CONNECTIONS = _counter(
     "vlmrun_exporter_refused_connections_total", "Connections to the exporter that it closed, by reason.", "reason"

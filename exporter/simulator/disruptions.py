@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from email.utils import formatdate
 from random import Random
@@ -36,19 +37,24 @@ class Disruptor:
         self._outage_until = 0
         self._pages: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
         self._bomb = b""
+        self._released = asyncio.Event()
 
     def down(self, until: int) -> None:
         """Answer nothing useful before ``until`` (microseconds, server time)."""
         self._outage_until = until
 
+    def release(self) -> None:
+        """Let nothing wait any longer: the server stops."""
+        self._released.set()
+
     async def intercept(self, request: Request, now: int) -> Response | None:
         """Return what is answered instead of asking the platform at all, None to go on."""
         if now < self._outage_until:
             if self._random.random() < 0.25:
-                await self._clock.sleep(self._limits.hang_seconds)
+                await self._sleep(self._limits.hang_seconds)
             return self._failure(request, 503)
         if self._hit(Fault.HANG):
-            await self._clock.sleep(self._limits.hang_seconds)
+            await self._sleep(self._limits.hang_seconds)
             return self._failure(request, 503)
         if self._hit(Fault.RESET):
             return Reset()
@@ -63,7 +69,7 @@ class Disruptor:
     async def deliver(self, request: Request, body: bytes, now: int) -> Response:
         """Return the response that a good list ``body`` arrives as."""
         if self._hit(Fault.SLOW):
-            await self._clock.sleep(self._limits.slow_seconds)
+            await self._sleep(self._limits.slow_seconds)
         body = self._frozen(request, body, now)
         if self._hit(Fault.TRUNCATED_JSON):
             return json_response(request, body[: len(body) // 2])
@@ -77,7 +83,7 @@ class Disruptor:
         if self._hit(Fault.CUT):
             return Cut(body)
         if self._hit(Fault.DRIP):
-            return dripping(body, self._limits.slow_seconds, self._clock)
+            return dripping(body, self._limits.slow_seconds, self._sleep)
         return json_response(request, body)
 
     def _frozen(self, request: Request, body: bytes, now: int) -> bytes:
@@ -106,6 +112,14 @@ class Disruptor:
 
     def _failure(self, request: Request, status: int) -> Response:
         return json_response(request, encode(_ERRORS[status]), status)
+
+    async def _sleep(self, seconds: float) -> None:
+        waits = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(self._released.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def _hit(self, fault: Fault) -> bool:
         return self._faults.hit(fault, self._random)

@@ -7,14 +7,12 @@ import gzip
 import socket
 import struct
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from math import ceil
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
-
-from exporter.models import Clock
 
 TRANSPORT = "transport"
 """Where the server puts a connection's transport in the ASGI scope's ``state``, for the answers that break it."""
@@ -37,13 +35,13 @@ def json_response(
     return response
 
 
-def dripping(body: bytes, seconds: float, clock: Clock) -> Response:
+def dripping(body: bytes, seconds: float, sleep: Callable[[float], Awaitable[None]]) -> Response:
     """Return a JSON ``body`` sent in small pieces over ``seconds``."""
     size = max(1, ceil(len(body) / _PIECES))
 
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(body), size):
-            await clock.sleep(seconds / _PIECES)
+            await sleep(seconds / _PIECES)
             yield body[start : start + size]
 
     return StreamingResponse(pieces(), media_type="application/json")

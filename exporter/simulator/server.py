@@ -66,7 +66,7 @@ async def serve(
             timeout_graceful_shutdown=1,
         )
         server = _Server(config, lambda: ready(base_url) if ready is not None else None)
-        watch = asyncio.create_task(_stop(server, stop))
+        watch = asyncio.create_task(_stop(server, platform, stop))
         try:
             await server.serve(sockets=[listener])
         finally:
@@ -80,8 +80,9 @@ async def run(
     await serve(Platform(options, clock), options.host, options.port, stop, ready)
 
 
-async def _stop(server: uvicorn.Server, stop: asyncio.Event) -> None:
+async def _stop(server: uvicorn.Server, platform: Platform, stop: asyncio.Event) -> None:
     await stop.wait()
+    platform.disruptor.release()
     server.should_exit = True
 
 

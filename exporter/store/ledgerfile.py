@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -100,7 +101,7 @@ class Store:
         seconds = [key.second for key in keys]
         with as_poll_error():
             # A page is a slice of the list, hence of the table: one range read, unless the page is out of order.
-            if all(later >= earlier for later, earlier in zip(seconds, seconds[1:], strict=False)):
+            if all(later >= earlier for later, earlier in pairwise(seconds)):
                 found = self._db.execute(
                     "SELECT second, hash, mark FROM settled WHERE source = ? AND second BETWEEN ? AND ?",
                     (id_, seconds[-1], seconds[0]),
