@@ -16,6 +16,8 @@ class Allotment:
         self._spare = max(1.0, requests_per_minute - heads)
         self._most = float(requests_per_minute)
         self._intervals = intervals
+        self.resume_at = 0.0
+        """Before this time of the monotonic clock the server has asked not to be asked again."""
         self._credit = dict.fromkeys(intervals, 0.0)
         self.reserve = min(len(intervals) - 1, requests_per_minute // 2)
         """Places in the budget that a sweep leaves free for the head polls of the other lists."""

@@ -6,6 +6,7 @@ import asyncio
 import platform
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
@@ -20,7 +21,7 @@ from exporter.logs import Redactor
 from exporter.metrics import catalog
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.telemetry import Telemetry
-from exporter.models import MICRO, SECOND, Clock
+from exporter.models import MICRO, SECOND, Clock, PollError
 from exporter.publisher import Publisher
 from exporter.runtime import Runtime, terms
 from exporter.store import LedgerError, Store
@@ -110,6 +111,8 @@ class Daemon:
         finally:
             await self._runtime.stop()
             await self._web.stop(DRAIN_SECONDS)
+            with suppress(PollError):  # they are only the exporter's own; the ledger's state is saved page by page
+                self._store.commit_counters(self._telemetry.take())
             self._store.close()
 
     async def reload(self) -> str | None:
@@ -197,7 +200,7 @@ class Daemon:
         task.add_done_callback(self._tasks.discard)
 
     def _describe(self) -> None:
-        version = (__version__, _revision(self._options.environ), platform.python_version())
+        version = (__version__, _revision(self._options.environ) or "unknown", platform.python_version())
         self._telemetry.set(catalog.BUILD_INFO, *version, value=1)
         for reason in Refusal:
             self._telemetry.declare(catalog.REFUSED_CONNECTIONS, reason.value)
@@ -218,5 +221,5 @@ class Daemon:
 
 
 def _revision(environ: Mapping[str, str]) -> str:
-    """The commit that an image was built from, as its build sets it."""
-    return environ.get("VLMRUN_EXPORTER_REVISION", "unknown")
+    """The commit that an image was built from, as its build sets it; empty if unknown."""
+    return environ.get("VLMRUN_EXPORTER_REVISION", "")

@@ -20,7 +20,7 @@ from exporter.counting.walk import Walk
 from exporter.metrics import catalog
 from exporter.metrics.catalog import Family
 from exporter.metrics.telemetry import Telemetry
-from exporter.models import CounterKey, Page, Paginator, Source
+from exporter.models import CounterKey, Page, Paginator, Source, Status
 
 REPORTED_REJECTS = 10_000
 """So many rejected rows are remembered, to report each once although every sweep meets it again."""
@@ -33,6 +33,18 @@ class Lateness:
     max_lateness: int
     look_back: int
     least_capacity: int = walks.LEAST_CAPACITY
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A page to ask for: where ``walk`` stands, what to do with the page, and what if the server refuses (at µs).
+
+    Both raise PollError(ledger).
+    """
+
+    walk: Walk
+    take: Callable[[Page], None]
+    refused: Callable[[int], None]
 
 
 class Intake:
@@ -127,48 +139,57 @@ class Intake:
         coverage = cover.backlog(self._known(), walk.started, walk.floor)
         self._commit(coverage, Entries(), Counter(), walk.started)
 
-    def sweep(self, page: Page) -> None:
-        """Take the page that the running sweep asked for. Raises PollError(ledger)."""
+    def errand(self, now: int) -> Errand | None:
+        """The page to ask for next, of the running sweep or else of the walk back; None if there is none."""
+        coverage = self.coverage
+        if coverage is None:
+            return None
+        if coverage.sweep is not None:
+            return Errand(coverage.sweep, self._take_sweep, self._sweep_refused)
+        coverage = self._with_history(coverage, now)
+        if coverage is None or coverage.history is None or coverage.history.walk is None:
+            return None
+        begun = coverage
+        return Errand(
+            coverage.history.walk,
+            lambda page: self._take_history(begun, page),
+            lambda at: self._history_refused(begun, at),
+        )
+
+    def _take_sweep(self, page: Page) -> None:
         self._sweep(self._known(), page)
 
-    def sweep_refused(self, now: int) -> None:
-        """The server refused the sweep's position. Raises PollError(ledger)."""
+    def _sweep_refused(self, now: int) -> None:
         sealed = cover.sweep_refused(self._known(), self.waiting, self.paginator)
         self._commit(sealed.coverage, Entries(), self._unprovable(sealed.unprovable), now)
 
-    def wants_history(self, now: int) -> bool:
-        """Whether the walk back for credit budgets has a page to ask for; starts it if need be."""
-        coverage = self.coverage
+    def _with_history(self, coverage: Coverage, now: int) -> Coverage | None:
+        """The coverage with the walk back for credit budgets under way; None if there is nothing to walk back to."""
         since = self._history_since(now)
-        if coverage is None or coverage.history is None or since is None:
-            return False
-        if not cover.wants_history(coverage, since, now):
-            return False
-        if coverage.history.walk is None:
-            coverage = cover.begin_history(
-                coverage,
-                started=now,
-                # Work that ended in the period may have been created before it.
-                floor=since - self._lateness.max_lateness,
-                limit=self.source.page_size,
-                least=self._lateness.least_capacity,
-            )
-            self._commit(coverage, Entries(), Counter(), now)
-        return True
+        if since is None or coverage.history is None or not cover.wants_history(coverage, since, now):
+            return None
+        if coverage.history.walk is not None:
+            return coverage
+        return cover.begin_history(
+            coverage,
+            started=now,
+            # Work that ended in the period may have been created before it.
+            floor=since - self._lateness.max_lateness,
+            limit=self.source.page_size,
+            least=self._lateness.least_capacity,
+        )
 
-    def history(self, page: Page) -> None:
-        """Take the page that the walk back asked for: its credits feed budgets only. Raises PollError(ledger)."""
-        coverage, times, unprovable = cover.history_page(self._known(), page, self.paginator)
+    def _take_history(self, coverage: Coverage, page: Page) -> None:
+        """Take a page of the walk back: its credits feed budgets only."""
+        coverage, times, unprovable = cover.history_page(coverage, page, self.paginator)
         entries = Entries()
         for row in page.rows:
-            if row.created in times and row.status.value != "pending":
+            if row.created in times and row.status is not Status.PENDING:
                 self._tally.spend(entries.delta, row)
         self._commit(coverage, entries, self._unprovable(unprovable), page.observed)
 
-    def history_refused(self, now: int) -> None:
-        """The server refused the position of the walk back. Raises PollError(ledger)."""
-        coverage = cover.history_refused(self._known(), self.paginator)
-        self._commit(coverage, Entries(), self._unprovable(True), now)
+    def _history_refused(self, coverage: Coverage, now: int) -> None:
+        self._commit(cover.history_refused(coverage, self.paginator), Entries(), self._unprovable(True), now)
 
     def _known(self) -> Coverage:
         return self._books.coverage[self.source.key]

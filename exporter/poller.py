@@ -10,6 +10,7 @@ import structlog
 from exporter.allotment import Allotment
 from exporter.api.client import ApiClient, Response
 from exporter.api.decode import Decoder
+from exporter.api.errors import ApiError
 from exporter.api.serverclock import ServerClock
 from exporter.counting import coverage as cover
 from exporter.intake import Intake
@@ -19,6 +20,9 @@ from exporter.models import SECOND, Clock, FailureReason, Page, PollError, Posit
 from exporter.publisher import Publisher
 
 log = structlog.get_logger(__name__)
+
+LONGEST_PAUSE = 3600.0
+"""Seconds that a server's Retry-After is heeded at most."""
 
 
 @dataclass(slots=True)
@@ -71,13 +75,12 @@ class SourcePoller:
     @property
     def walking(self) -> bool:
         """Whether a sweep or a walk back has pages left to read."""
-        coverage = self.intake.coverage
-        return coverage is not None and (coverage.sweep is not None or self.intake.wants_history(self._clock.now()))
+        return self.intake.errand(self._clock.now()) is not None
 
     async def poll(self) -> None:
         """Run one cycle. Failures end in the log, in the metrics and in :attr:`status`; the next cycle tries again."""
-        if self._clock.monotonic() < self._resume_at:  # the server said when to come back
-            return
+        if self._clock.monotonic() < max(self._resume_at, self._allotment.resume_at):
+            return  # the server said when to come back
         began = self._clock.monotonic()
         failure: PollError | None = None
         try:
@@ -91,20 +94,17 @@ class SourcePoller:
         self._telemetry.count(catalog.POLLS, *self.key)
         self._telemetry.set(catalog.POLL_DURATION, *self.key, value=self._clock.monotonic() - began)
         self._note(failure)
-        self._show()
-        self._save(failure)
-
-    def show(self) -> None:
-        """Set this list's gauges, as at start."""
-        self._show()
+        self.show()
+        self._save()
 
     async def _cycle(self) -> None:
         page = await self._fetch(Position(), self.source.page_size)
         walk = self.intake.head(page)
         # The newest rows are in: a sweep that fails below does not make them stale.
         self.status.last_success = self._clock.now()
-        self._show()
-        self._publisher.publish()
+        if self.walking:  # what follows may take a while; otherwise the cycle ends, and publishes, now
+            self.show()
+            self._publisher.publish()
         budget = self._allotment.longest_head[self.key] - 1
         self.status.outrun = False
         while walk is not None:
@@ -120,17 +120,10 @@ class SourcePoller:
     async def _walk(self, pages: int) -> None:
         """Read up to ``pages`` pages of the sweep, then of the walk back for credit budgets."""
         for _ in range(pages):
-            coverage = self.intake.coverage
-            if coverage is None:
+            errand = self.intake.errand(self._clock.now())
+            if errand is None:
                 return
-            if coverage.sweep is not None:
-                walk, take, refused = coverage.sweep, self.intake.sweep, self.intake.sweep_refused
-            elif self.intake.wants_history(self._clock.now()):
-                coverage = self.intake.coverage
-                assert coverage is not None and coverage.history is not None and coverage.history.walk is not None
-                walk, take, refused = coverage.history.walk, self.intake.history, self.intake.history_refused
-            else:
-                return
+            walk = errand.walk
             try:
                 page = await self._try_fetch(walk.position, walk.limit)
             except PollError as error:
@@ -139,13 +132,12 @@ class SourcePoller:
                     raise
                 # Too large a page, a deleted anchor, too deep a skip: the walk knows another way, or ends.
                 log.info("request of a walk refused", account=self.key.account, source=self.key.source, said=str(error))
-                refused(self._clock.now())
-                self._allotment.spend(self.key, 1)
-                continue
-            if page is None:
-                return
+                errand.refused(self._clock.now())
+            else:
+                if page is None:
+                    return
+                errand.take(page)
             self._allotment.spend(self.key, 1)
-            take(page)
 
     async def _fetch(self, position: Position, limit: int) -> Page:
         return self._decode(await self._client.get(self.source.path, self.intake.paginator.params(position, limit)))
@@ -179,14 +171,23 @@ class SourcePoller:
                 reason=failure.reason.value,
                 error=str(failure),
             )
-            pause = getattr(failure, "retry_after", None)
-            self._resume_at = self._clock.monotonic() + min(pause, 3600.0) if pause else 0.0
+            self._pause(failure)
         if failure is None or failure.reason is not FailureReason.LEDGER:
             auth_ok = failure is None or failure.reason is not FailureReason.AUTH
             self._telemetry.set(catalog.AUTH_OK, self.key.account, value=float(auth_ok))
         self._publisher.ledger_fails(failure is not None and failure.reason is FailureReason.LEDGER)
 
-    def _show(self) -> None:
+    def _pause(self, failure: PollError) -> None:
+        """Stay away for as long as the server asked; the account's other lists too, if it was about its rate."""
+        pause = failure.retry_after if isinstance(failure, ApiError) else None
+        resume_at = self._clock.monotonic() + min(pause or 0.0, LONGEST_PAUSE)
+        if failure.reason is FailureReason.RATE_LIMITED:
+            self._allotment.resume_at = max(self._allotment.resume_at, resume_at)
+        else:
+            self._resume_at = resume_at
+
+    def show(self) -> None:
+        """Set this list's gauges."""
         telemetry, status = self._telemetry, self.status
         telemetry.set(catalog.POLL_INTERVAL, *self.key, value=self.source.interval)
         telemetry.set(catalog.SOURCE_UP, *self.key, value=float(status.up or False))
@@ -199,7 +200,7 @@ class SourcePoller:
         telemetry.set(catalog.COVERAGE_GAP, *self.key, "open", value=open_gap)
         telemetry.set(catalog.COVERAGE_GAP, *self.key, "lost", value=lost)
 
-    def _save(self, failure: PollError | None) -> None:
+    def _save(self) -> None:
         """Make the cycle's own counters durable, then show them."""
         try:
             self.intake.save_counters()

@@ -92,22 +92,16 @@ class Exporter:
 
     def step(self) -> bool:
         """Read one more page of the sweep, or of the walk back; False if there is nothing to read."""
-        coverage = self.intake.coverage
-        if coverage is not None and coverage.sweep is not None:
-            walk, take, refused = coverage.sweep, self.intake.sweep, self.intake.sweep_refused
-        elif self.intake.wants_history(self.listing.now):
-            history = self.books.coverage[KEY].history
-            assert history is not None and history.walk is not None
-            walk, take, refused = history.walk, self.intake.history, self.intake.history_refused
-        else:
+        errand = self.intake.errand(self.listing.now)
+        if errand is None:
             return False
         try:
-            page = self.ask(walk.position, walk.limit)
+            page = self.ask(errand.walk.position, errand.walk.limit)
         except PollError as error:
             assert error.reason is FailureReason.CLIENT_ERROR
-            refused(self.listing.now)
-            return True
-        take(page)
+            errand.refused(self.listing.now)
+        else:
+            errand.take(page)
         return True
 
     def cycle(self, pages: int = 1000) -> None:

@@ -188,11 +188,13 @@ def test_a_source_is_summed_up(state: SourceState, condition: Condition, summary
         (source(), "Rows", "1,234,567 counted, none rejected", False),
         (source(rows_rejected=3), "Rows", "1,234,567 counted, 3 rejected as unreadable", True),
         (source(), "Gaps", "None", False),
+        (source(gap_open_seconds=180), "Gaps", "None", False),
+        (source(gap_open_seconds=181), "Gaps", "3 min still to be read.", False),
         (source(gap_open_seconds=3900), "Gaps", "1 h 5 min still to be read.", False),
         (
-            source(gap_open_seconds=90, gap_lost_seconds=7200, unprovable=1),
+            source(gap_open_seconds=240, gap_lost_seconds=7200, unprovable=1),
             "Gaps",
-            "2 h lost: what was created then may never be counted. 1 min still to be read. "
+            "2 h lost: what was created then may never be counted. 4 min still to be read. "
             "1 page proved nothing: out of order, or all rows of one instant.",
             True,
         ),

@@ -179,7 +179,7 @@ def _gaps(source: SourceState) -> tuple[str, bool]:
     parts = []
     if source.gap_lost_seconds > 0:
         parts.append(f"{duration(source.gap_lost_seconds)} lost: what was created then may never be counted.")
-    if source.gap_open_seconds > 0:
+    if source.gap_open_seconds > _OVERDUE_INTERVALS * source.interval:  # less is only the time between two polls
         parts.append(f"{duration(source.gap_open_seconds)} still to be read.")
     if source.unprovable > 0:
         pages = "1 page" if source.unprovable == 1 else f"{source.unprovable:,} pages"
