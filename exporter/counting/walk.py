@@ -45,13 +45,15 @@ class Walk(msgspec.Struct, frozen=True):
     """The state of a walk: where it is, and how much of what lies above is proven.
 
     Times are µs. ``started``: when the first page was listed. ``floor``: it is done once ``lo <= floor``. ``lo``:
-    every row created after it and visible at ``started`` has been seen. ``unproven``: total width of the stretches
+    every row created after it and visible at ``started`` has been seen, or needs no proof. ``edge``: the oldest time
+    met. ``unproven``: total width of the stretches
     that were passed without proof. ``disorder``: the largest jump back in a page that was not newest first.
     """
 
     started: int
     floor: int
     lo: int
+    edge: int
     limit: int
     base_limit: int
     position: Position = Position()
@@ -98,6 +100,7 @@ def begin(
         started=started,
         floor=floor,
         lo=lo,
+        edge=TOP,
         limit=limit,
         base_limit=limit,
         least=least,
@@ -144,16 +147,18 @@ def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
 
     gap = max(0, walk.lo - reach.newest) if walk.leapt and not at_top else 0
     lo = min(walk.lo, reach.oldest)
-    moved = lo < walk.lo
+    moved = reach.oldest < walk.edge
     # Short alone may mean that the server cut the page (by its own limit, by bytes): the end is a page that had room
-    # for older rows, reaches the covered edge, and shows none.
+    # for older rows, reaches the oldest row met, and shows none.
     short = page.size < min(walk.capacity, walk.limit)
-    ended = short and (reach.oldest == walk.lo or (moved and page.size < walk.least) or walk.disorder > 0)
+    tiny = page.size < walk.least and page.has_more is not True
+    ended = short and (reach.oldest == walk.edge or (moved and tiny) or walk.disorder > 0)
     printed = crc32("\n".join(row.id for row in page.rows).encode("utf-8", "surrogatepass"))
     repeated = printed == walk.fingerprint and page.size > 1
     after = msgspec.structs.replace(
         walk,
         lo=lo,
+        edge=min(walk.edge, reach.oldest),
         capacity=max(walk.capacity, page.size),
         retreats=0,
         stalls=0 if moved else walk.stalls + (REPEAT_COST if repeated else 0 if walk.disorder else 1),

@@ -1,0 +1,318 @@
+"""Cycles of the real poller, client and ledger against a real server; only the clock is ours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from pathlib import Path
+from random import Random
+
+from exporter.books import Books
+from exporter.config import load
+from exporter.counting import coverage as cover
+from exporter.daemon import layout
+from exporter.metrics import catalog
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.telemetry import Telemetry
+from exporter.models import SECOND, SourceKey
+from exporter.poller import SourcePoller
+from exporter.publisher import Publisher
+from exporter.runtime import Runtime, terms
+from exporter.store import Store
+from tests.clocks import FakeClock
+from tests.servers import Request, answer, http_server
+
+Reply = Callable[[Request], bytes]
+
+
+@dataclass
+class Api:
+    """A list of completions whose rows and answers a test changes as it goes."""
+
+    clock: FakeClock
+    rows: list[dict[str, object]] = field(default_factory=list)
+    override: Reply | None = None
+    requests: list[Request] = field(default_factory=list)
+    skew: int = 0
+
+    def add(self, count: int, **fields: object) -> None:
+        for _ in range(count):
+            self.clock.advance(1)
+            created = self.clock.now() // SECOND + self.skew
+            self.rows.insert(0, {"id": f"c{len(self.rows)}", "created": created, "status": "success", **fields})
+
+    def page(self, request: Request) -> bytes:
+        start, ids = 0, [row["id"] for row in self.rows]
+        if "after" in request.params:
+            start = ids.index(request.params["after"]) + 1
+        shown = self.rows[start : start + int(request.params["limit"])]
+        return self.reply(200, {"object": "list", "data": shown, "has_more": False})
+
+    def reply(self, status: int, body: object, **headers: str) -> bytes:
+        seconds = self.clock.now() // SECOND + self.skew
+        return answer(status, json.dumps(body).encode(), date=_http_date(seconds), **headers)
+
+    async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        self.requests.append(request)
+        if not request.path.endswith("/openai/chat/completions"):
+            writer.write(self.reply(200, []))
+        else:
+            writer.write(self.override(request) if self.override else self.page(request))
+
+
+def _http_date(seconds: int) -> str:
+
+    return formatdate(seconds, usegmt=True)
+
+
+@dataclass
+class Rig:
+    """A runtime that is polled by hand."""
+
+    api: Api
+    clock: FakeClock
+    runtime: Runtime
+    telemetry: Telemetry
+    exposition: Exposition
+    key_file: Path
+
+    @property
+    def poller(self) -> SourcePoller:
+        return self.runtime.pollers[0]
+
+    async def poll(self, seconds: float = 60.0) -> None:
+        self.clock.advance(seconds)
+        await self.poller.poll()
+
+    def value(self, family: catalog.Family, *labels: str) -> float:
+        return self.telemetry.value(family, *self.poller.key, *labels)
+
+    def text(self) -> str:
+        return self.exposition.scrape("", packed=False).body.decode()
+
+
+@asynccontextmanager
+async def rig(folder: Path, **poll: object) -> AsyncIterator[Rig]:
+    clock = FakeClock()
+    api = Api(clock)
+    async with http_server(api) as server:
+        key_file = folder / "key"
+        key_file.write_text("key-1")
+        config_file = folder / "config.yaml"
+        document = {
+            "accounts": [{"name": "a", "base_url": f"{server.url}/v1", "api_key": {"file": str(key_file)}}],
+            "poll": {"page_size": 20, "requests_per_minute": 60, **poll},
+            "ledger": {"path": str(folder / "ledger.db")},
+            "metrics": {"birth_hold": "0s"},
+        }
+        config_file.write_text(json.dumps(document))
+        config = load(config_file, {})
+        store = Store(config.ledger.path, layout())
+        books = Books(store, layout())
+        telemetry, exposition = Telemetry(books.counters), Exposition()
+        publisher = Publisher(books=books, telemetry=telemetry, exposition=exposition, clock=clock, terms=terms(config))
+        runtime = Runtime(
+            config,
+            books=books,
+            telemetry=telemetry,
+            publisher=publisher,
+            clock=clock,
+            random=Random(1),
+            environ={},
+            user_agent="test",
+            on_secret=lambda secret: None,
+        )
+        try:
+            yield Rig(api, clock, runtime, telemetry, exposition, key_file)
+        finally:
+            await runtime.stop()
+            store.close()
+
+
+def test_a_cycle_counts_publishes_and_proves(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            await it.poll()
+            it.api.add(50, model="m", usage={"completion_tokens": 3, "credits_used": 0.5})
+            for _ in range(20):
+                await it.poll()
+            assert it.poller.status.up is True
+            assert (
+                'vlmrun_completions_total{account="a",late="false",model="m",skill="none",source="completions",'
+                'status="success"} 50.0' in it.text()
+            )
+            watermark = it.poller.watermark()
+            assert watermark is not None
+            assert it.clock.now() - watermark < 20 * 60 * SECOND
+            assert it.value(catalog.LAST_SUCCESS) == it.clock.now() / SECOND
+            assert not it.poller.catching_up()
+
+    asyncio.run(run())
+
+
+def test_a_failure_is_said_everywhere_and_the_next_poll_makes_it_good(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            await it.poll()
+            worked = it.value(catalog.LAST_SUCCESS)
+            it.api.override = lambda request: it.api.reply(500, {"detail": "the database is down"})
+            await it.poll()
+            status = it.poller.status
+            assert status.up is False
+            assert status.failure is not None
+            assert "the database is down" in str(status.failure)
+            assert it.value(catalog.SOURCE_UP) == 0
+            assert it.value(catalog.POLL_FAILURES, "server_error") == 1
+            assert it.value(catalog.LAST_SUCCESS) == worked
+            it.api.override = None
+            it.api.add(3)
+            await it.poll()
+            assert it.poller.status.failing_since is None
+            assert it.value(catalog.ROWS, "counted") == 3
+
+    asyncio.run(run())
+
+
+def test_a_sweep_that_fails_does_not_make_the_newest_rows_stale(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            await it.poll()
+            it.api.add(60)
+            deep = lambda request: "after" in request.params  # noqa: E731
+            it.api.override = lambda request: it.api.reply(500, {}) if deep(request) else it.api.page(request)
+            await it.poll()
+            assert it.value(catalog.SOURCE_UP) == 0
+            assert it.value(catalog.LAST_SUCCESS) > 0
+            assert it.value(catalog.ROWS, "counted") == 20
+            assert it.poller.catching_up()
+            it.api.override = None
+            await it.poll()
+            assert it.value(catalog.ROWS, "counted") == 60
+            assert not it.poller.catching_up()
+
+    asyncio.run(run())
+
+
+def test_retry_after_is_heeded_by_all_lists_of_the_account_if_it_is_about_its_rate(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            it.api.override = lambda request: it.api.reply(429, {"error": {"message": "slow down"}}, retry_after="600")
+            await it.poll()
+            assert it.value(catalog.POLL_FAILURES, "rate_limited") == 1
+            asked = len(it.api.requests)
+            for poller in it.runtime.pollers:
+                await poller.poll()
+            assert len(it.api.requests) == asked
+            it.api.override = None
+            it.clock.advance(600)
+            for poller in it.runtime.pollers:
+                await poller.poll()
+            assert len(it.api.requests) == asked + 3
+
+    asyncio.run(run())
+
+
+def test_a_refused_key_is_said_and_a_rotated_one_works_without_restart(tmp_path: Path) -> None:
+    def guard(it: Rig) -> Reply:
+        def reply(request: Request) -> bytes:
+            good = request.headers["authorization"] == "Bearer key-2"
+            return it.api.page(request) if good else it.api.reply(401, {"detail": "Invalid API key"})
+
+        return reply
+
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            it.api.override = guard(it)
+            await it.poll()
+            assert it.telemetry.value(catalog.AUTH_OK, "a") == 0
+            it.key_file.write_text("key-2")
+            await it.poll()
+            assert it.telemetry.value(catalog.AUTH_OK, "a") == 1
+            assert it.poller.status.up is True
+
+    asyncio.run(run())
+
+
+def test_one_wrong_date_header_does_not_seal_the_future(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            for _ in range(3):
+                await it.poll()
+            it.api.skew = 86_400
+            await it.poll()
+            it.api.skew = 0
+            it.api.add(5)
+            await it.poll()
+            assert it.value(catalog.ROWS, "counted") == 5
+            watermark = it.poller.watermark()
+            assert watermark is not None
+            assert watermark < it.clock.now()
+
+    asyncio.run(run())
+
+
+def test_a_starved_budget_goes_to_head_polls_first_and_says_that_arrivals_outrun_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, requests_per_minute=3) as it:
+            for _ in range(10):
+                it.api.add(100)
+                for poller in it.runtime.pollers:
+                    await poller.poll()
+            assert it.poller.catching_up()
+            assert it.poller.eta() == float("inf")
+            assert it.value(catalog.POLL_FAILURES, "rate_limited") == 0
+            sent = [request for request in it.api.requests if request.path.endswith("completions")]
+            assert len(sent) >= 10, "every poll read the newest rows"
+
+    asyncio.run(run())
+
+
+def test_a_catch_up_is_labelled_late_and_ends(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, start="2h") as it:
+            it.api.add(500)
+            it.clock.advance(3600)
+            it.api.add(10)
+            for _ in range(30):
+                await it.poll()
+            totals = {key.late: values[0] for key, values in it.runtime._books.totals.items() if values[0]}
+            assert totals == {"true": 500, "false": 10}
+            assert not it.poller.catching_up()
+
+    asyncio.run(run())
+
+
+def test_an_unexpected_error_ends_in_the_log_and_a_metric_not_in_silence(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            it.poller.intake.head = None  # type: ignore[method-assign,assignment]
+            await it.poll()
+            assert it.telemetry.value(catalog.TASK_FAILURES, "poll") == 1
+            assert it.poller.status.up is False
+
+    asyncio.run(run())
+
+
+def test_the_credit_budget_is_filled_back_to_the_start_of_its_period(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            it.clock.advance(6 * 3600)
+            it.api.add(300, usage={"credits_used": 2})
+            budgeted = it.poller.intake
+            midnight = it.clock.now() - 7 * 3600 * SECOND
+            budgeted._history_since = lambda now: midnight
+            for _ in range(30):
+                await it.poll()
+            key = SourceKey("a", "completions")
+            coverage = it.runtime._books.coverage[key]
+            assert it.value(catalog.ROWS, "counted") == 0, "history feeds the budget, not the counters"
+            assert sum(it.runtime._books.spend[key].values()) == 600_000_000
+            assert coverage.history is not None
+            assert coverage.history.reaches(midnight)
+            assert cover.open_gap(coverage, it.clock.now()) < 120 * SECOND
+
+    asyncio.run(run())
