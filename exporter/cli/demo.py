@@ -6,12 +6,14 @@ import asyncio
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from exporter.clock import SystemClock
 from exporter.daemon import Daemon, Options
 from exporter.simulator import SimulatorOptions, run
+from exporter.simulator.faults import Limits
 
 KEY_VARIABLE = "VLMRUN_EXPORTER_DEMO_KEY"
 
@@ -34,7 +36,8 @@ async def demo(values: Mapping[str, Any], environ: Mapping[str, str], daemon: Ca
     key = secrets.token_urlsafe(24)
     stop = asyncio.Event()
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    options = _options(values, port=0, api_key=key)
+    # Rows may show up late by less than the demo's max_lateness.
+    options = replace(_options(values, port=0, api_key=key), limits=Limits(late_seconds=180))
     with tempfile.TemporaryDirectory(prefix="vlmrun-exporter-demo-") as scratch:
         simulator = asyncio.create_task(run(options, SystemClock(), stop, listening.set_result))
         simulator.add_done_callback(lambda _: listening.cancel())
