@@ -93,15 +93,16 @@ class Intake:
             raise
         self._telemetry.committed()
 
-    def head(self, page: Page) -> Walk | None:
+    def head(self, page: Page, *, tried_for: int = 0) -> Walk | None:
         """Take the newest page. Starts a sweep with it if none is running.
 
-        Returns a walk to go on with if the page does not reach down to rows already known. Raises PollError(ledger).
+        ``tried_for`` is how long (µs) this page has been tried for since the start: on the very first start, counting
+        begins when it was first asked for, not when the API at last answered. Returns a walk to go on with if the page does not reach down to rows already known. Raises PollError(ledger).
         """
         coverage = self._books.begin(
             self.source.key,
             now=page.observed,
-            look_back=self._lateness.look_back,
+            look_back=self._lateness.look_back + tried_for,
             max_lateness=self._lateness.max_lateness,
         )
         known = coverage.newest or coverage.proven

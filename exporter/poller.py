@@ -67,6 +67,7 @@ class SourcePoller:
         self._clock = clock
         self._server_clock = server_clock
         self._resume_at = 0.0
+        self._first_asked = 0
 
     @property
     def key(self) -> SourceKey:
@@ -82,6 +83,7 @@ class SourcePoller:
         if self._clock.monotonic() < max(self._resume_at, self._allotment.resume_at):
             return  # the server said when to come back
         began = self._clock.monotonic()
+        self._first_asked = self._first_asked or self._clock.now()
         failure: PollError | None = None
         try:
             await self._cycle()
@@ -99,7 +101,7 @@ class SourcePoller:
 
     async def _cycle(self) -> None:
         page = await self._fetch(Position(), self.source.page_size)
-        walk = self.intake.head(page)
+        walk = self.intake.head(page, tried_for=self._clock.now() - self._first_asked)
         # The newest rows are in: a sweep that fails below does not make them stale.
         self.status.last_success = self._clock.now()
         if self.walking:  # what follows may take a while; otherwise the cycle ends, and publishes, now

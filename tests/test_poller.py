@@ -216,6 +216,22 @@ def test_retry_after_is_heeded_by_all_lists_of_the_account_if_it_is_about_its_ra
     asyncio.run(run())
 
 
+def test_counting_begins_when_the_list_was_first_asked_for_although_the_api_was_down_then(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            it.api.override = lambda request: it.api.reply(503, {"detail": "maintenance"})
+            it.api.add(2)
+            await it.poll()
+            it.api.add(30)
+            await it.poll()
+            it.api.override = None
+            for _ in range(3):
+                await it.poll()
+            assert it.value(catalog.ROWS, "counted") == 30
+
+    asyncio.run(run())
+
+
 def test_a_refused_key_is_said_and_a_rotated_one_works_without_restart(tmp_path: Path) -> None:
     def guard(it: Rig) -> Reply:
         def reply(request: Request) -> bytes:
