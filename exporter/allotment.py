@@ -19,8 +19,8 @@ class Allotment:
         self.resume_at = 0.0
         """Before this time of the monotonic clock the server has asked not to be asked again."""
         self._credit = dict.fromkeys(intervals, 0.0)
-        self.reserve = min(len(intervals) - 1, requests_per_minute // 2)
-        """Places in the budget that a sweep leaves free for the head polls of the other lists."""
+        self.reserve = 1 if len(intervals) > 1 else 0
+        """Places in the budget that a sweep leaves free, so that another list's head poll need not wait."""
         self.longest_head = {
             source: max(1, int(requests_per_minute * min(interval, 60) / 120)) for source, interval in intervals.items()
         }

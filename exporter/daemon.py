@@ -109,7 +109,8 @@ class Daemon:
             await stop.wait()
             log.info("stopping")
         finally:
-            await self._runtime.stop()
+            async with self._reload_lock:  # a reload under way has replaced the runtime by then
+                await self._runtime.stop()
             await self._web.stop(DRAIN_SECONDS)
             with suppress(PollError):  # they are only the exporter's own; the ledger's state is saved page by page
                 self._store.commit_counters(self._telemetry.take())
@@ -185,13 +186,15 @@ class Daemon:
             fresh = self._build(config)
         except (ConfigError, LedgerError, ValueError) as error:
             return str(error)
-        await self._runtime.stop()
-        self._telemetry.reset_gauges()
-        self._describe()
-        self._publisher.adopt(terms(config))
-        fresh.inherit(self._runtime)
-        self._runtime = fresh
-        fresh.start()
+        previous, self._runtime = self._runtime, fresh
+        try:
+            await previous.stop()
+        finally:
+            fresh.inherit(previous)
+            self._telemetry.reset_gauges()
+            self._describe()
+            self._publisher.adopt(terms(config))
+            fresh.start()
         return None
 
     def _reload_soon(self) -> None:

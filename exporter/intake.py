@@ -9,11 +9,15 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from exporter.books import Books
 from exporter.counting import coverage as cover
+from exporter.counting import history as back
 from exporter.counting import ledger
 from exporter.counting import walk as walks
-from exporter.counting.coverage import Coverage
+from exporter.counting.coverage import Coverage, Sealed, Waiting
+from exporter.counting.history import History
 from exporter.counting.ledger import Entries
 from exporter.counting.totals import Tally
 from exporter.counting.walk import Walk
@@ -97,7 +101,8 @@ class Intake:
         """Take the newest page. Starts a sweep with it if none is running.
 
         ``tried_for`` is how long (µs) this page has been tried for since the start: on the very first start, counting
-        begins when it was first asked for, not when the API at last answered. Returns a walk to go on with if the page does not reach down to rows already known. Raises PollError(ledger).
+        begins when it was first asked for, not when the API at last answered. Returns a walk to go on with if the page
+        does not reach down to rows already known. Raises PollError(ledger).
         """
         coverage = self._books.begin(
             self.source.key,
@@ -147,14 +152,15 @@ class Intake:
             return None
         if coverage.sweep is not None:
             return Errand(coverage.sweep, self._take_sweep, self._sweep_refused)
-        coverage = self._with_history(coverage, now)
-        if coverage is None or coverage.history is None or coverage.history.walk is None:
+        if coverage.search is not None:
+            return Errand(coverage.search, self._take_search, self._search_refused)
+        history = self._history(coverage, now)
+        if history is None or history.walk is None:
             return None
-        begun = coverage
         return Errand(
-            coverage.history.walk,
-            lambda page: self._take_history(begun, page),
-            lambda at: self._history_refused(begun, at),
+            history.walk,
+            lambda page: self._take_history(history, page),
+            lambda at: self._history_refused(history, at),
         )
 
     def _take_sweep(self, page: Page) -> None:
@@ -164,33 +170,47 @@ class Intake:
         sealed = cover.sweep_refused(self._known(), self.waiting, self.paginator)
         self._commit(sealed.coverage, Entries(), self._unprovable(sealed.unprovable), now)
 
-    def _with_history(self, coverage: Coverage, now: int) -> Coverage | None:
-        """The coverage with the walk back for credit budgets under way; None if there is nothing to walk back to."""
-        since = self._history_since(now)
-        if since is None or coverage.history is None or not cover.wants_history(coverage, since, now):
-            return None
-        if coverage.history.walk is not None:
-            return coverage
-        return cover.begin_history(
-            coverage,
-            started=now,
-            # Work that ended in the period may have been created before it.
-            floor=since - self._lateness.max_lateness,
-            limit=self.source.page_size,
-            least=self._lateness.least_capacity,
+    def _take_search(self, page: Page) -> None:
+        coverage = self._known()
+        self._conclude(
+            page, self._apply(coverage, page), cover.search_page(coverage, self.waiting, page, self.paginator)
         )
 
-    def _take_history(self, coverage: Coverage, page: Page) -> None:
+    def _search_refused(self, now: int) -> None:
+        sealed = cover.search_refused(self._known(), self.waiting, self.paginator)
+        self._commit(sealed.coverage, Entries(), self._unprovable(sealed.unprovable), now)
+
+    def _history(self, coverage: Coverage, now: int) -> History | None:
+        """The walk back for credit budgets, under way; None if there is nothing to walk back to."""
+        since = self._history_since(now)
+        if since is None:
+            return None
+        floor = cover.budget_floor(coverage, since)
+        if not back.due(coverage.history, floor, now):
+            return None
+        if coverage.history.walk is not None:
+            return coverage.history
+        least = self._lateness.least_capacity
+        return back.begin(coverage.history, started=now, floor=floor, limit=self.source.page_size, least=least)
+
+    def _take_history(self, history: History, page: Page) -> None:
         """Take a page of the walk back: its credits feed budgets only."""
-        coverage, times, unprovable = cover.history_page(coverage, page, self.paginator)
+        history, times, unprovable = back.take(history, page, self.paginator)
         entries = Entries()
         for row in page.rows:
-            if row.created in times and row.status is not Status.PENDING:
+            if row.created not in times:
+                continue
+            if row.status is Status.PENDING:  # wait for it, as for any other: its credits will belong to the budget
+                hash_ = ledger.row_key(self.source.key, row).hash
+                entries.waiting[hash_] = Waiting(created=row.created, seen=page.observed)
+            else:
                 self._tally.spend(entries.delta, row)
+        coverage = replace(self._known(), history=history)
         self._commit(coverage, entries, self._unprovable(unprovable), page.observed)
 
-    def _history_refused(self, coverage: Coverage, now: int) -> None:
-        self._commit(cover.history_refused(coverage, self.paginator), Entries(), self._unprovable(True), now)
+    def _history_refused(self, history: History, now: int) -> None:
+        coverage = replace(self._known(), history=back.refused(history, self.paginator))
+        self._commit(coverage, Entries(), self._unprovable(True), now)
 
     def _known(self) -> Coverage:
         return self._books.coverage[self.source.key]
@@ -203,9 +223,12 @@ class Intake:
     def _sweep(self, coverage: Coverage, page: Page) -> None:
         entries = self._apply(coverage, page)
         sealed = cover.sweep_page(coverage, self.waiting, page, self.paginator)
+        self._conclude(page, entries, sealed)
+        self.swept = self.swept or sealed.coverage.proven > coverage.proven
+
+    def _conclude(self, page: Page, entries: Entries, sealed: Sealed) -> None:
         vanished = ledger.vanish(entries, self.waiting, sealed.vanished)
         self._record(sealed.coverage, page, entries, unprovable=sealed.unprovable, vanished=vanished)
-        self.swept = self.swept or sealed.coverage.proven > coverage.proven
 
     def _record(self, coverage: Coverage, page: Page, entries: Entries, *, unprovable: bool, vanished: int = 0) -> None:
         if entries.beyond_lateness:

@@ -148,8 +148,11 @@ class Paginator(Protocol):
         """Query parameters that ask for ``limit`` rows at ``position``."""
         ...
 
-    def advance(self, position: Position, page: Page) -> Position | None:
-        """Where the next older page overlaps ``page``, or None if the page is too full of ties to overlap it."""
+    def advance(self, position: Position, page: Page, oldest: int) -> Position | None:
+        """Where the next page begins with rows of ``page`` strictly newer than ``oldest``, or None if it has none.
+
+        None too if that is no way on: the page is full of ties.
+        """
         ...
 
     def retreat(self, position: Position, attempt: int, limit: int) -> Position:

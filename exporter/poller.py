@@ -21,6 +21,9 @@ from exporter.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
+PATIENCE = 5
+"""Cycles that a sweep may go without a page before it takes its turn in the request budget."""
+
 LONGEST_PAUSE = 3600.0
 """Seconds that a server's Retry-After is heeded at most."""
 
@@ -67,7 +70,14 @@ class SourcePoller:
         self._clock = clock
         self._server_clock = server_clock
         self._resume_at = 0.0
-        self._first_asked = 0
+        self._first_asked: float | None = None
+        self._starved = 0
+
+    def inherit(self, previous: SourcePoller) -> None:
+        """Go on with what ``previous`` knew of the same list, as after a reload."""
+        self.status = previous.status
+        self._resume_at = previous._resume_at
+        self._first_asked = previous._first_asked
 
     @property
     def key(self) -> SourceKey:
@@ -76,14 +86,15 @@ class SourcePoller:
     @property
     def walking(self) -> bool:
         """Whether a sweep or a walk back has pages left to read."""
-        return self.intake.errand(self._clock.now()) is not None
+        return self.intake.errand(self._server_time()) is not None
 
     async def poll(self) -> None:
         """Run one cycle. Failures end in the log, in the metrics and in :attr:`status`; the next cycle tries again."""
         if self._clock.monotonic() < max(self._resume_at, self._allotment.resume_at):
             return  # the server said when to come back
         began = self._clock.monotonic()
-        self._first_asked = self._first_asked or self._clock.now()
+        if self._first_asked is None:
+            self._first_asked = began
         failure: PollError | None = None
         try:
             await self._cycle()
@@ -101,7 +112,7 @@ class SourcePoller:
 
     async def _cycle(self) -> None:
         page = await self._fetch(Position(), self.source.page_size)
-        walk = self.intake.head(page, tried_for=self._clock.now() - self._first_asked)
+        walk = self.intake.head(page, tried_for=self._tried_for())
         # The newest rows are in: a sweep that fails below does not make them stale.
         self.status.last_success = self._clock.now()
         if self.walking:  # what follows may take a while; otherwise the cycle ends, and publishes, now
@@ -121,25 +132,30 @@ class SourcePoller:
 
     async def _walk(self, pages: int) -> None:
         """Read up to ``pages`` pages of the sweep, then of the walk back for credit budgets."""
-        for _ in range(pages):
-            errand = self.intake.errand(self._clock.now())
+        self._starved += 1
+        for _ in range(max(pages, self._starved // PATIENCE)):
+            errand = self.intake.errand(self._server_time())
             if errand is None:
+                self._starved = 0
                 return
             walk = errand.walk
             try:
-                page = await self._try_fetch(walk.position, walk.limit)
+                # Head polls go first, but a walk that has been starved for long waits for its turn like one.
+                fetch = self._try_fetch if self._starved < PATIENCE else self._fetch
+                page = await fetch(walk.position, walk.limit)
             except PollError as error:
                 usual = walk.position.at_top and walk.limit == walk.base_limit
                 if error.reason is not FailureReason.CLIENT_ERROR or usual:
                     raise
                 # Too large a page, a deleted anchor, too deep a skip: the walk knows another way, or ends.
                 log.info("request of a walk refused", account=self.key.account, source=self.key.source, said=str(error))
-                errand.refused(self._clock.now())
+                errand.refused(self._server_time())
             else:
                 if page is None:
                     return
                 errand.take(page)
             self._allotment.spend(self.key, 1)
+            self._starved = 0
 
     async def _fetch(self, position: Position, limit: int) -> Page:
         return self._decode(await self._client.get(self.source.path, self.intake.paginator.params(position, limit)))
@@ -152,6 +168,14 @@ class SourcePoller:
 
     def _decode(self, response: Response) -> Page:
         return self._decoder.decode(response.body, self._server_clock.settle(response.observed, response.skew))
+
+    def _server_time(self) -> int:
+        return self._server_clock.now(self._clock.now())
+
+    def _tried_for(self) -> int:
+        """How long the newest page has been asked for since the start (µs)."""
+        asked = self._first_asked
+        return 0 if asked is None else int((self._clock.monotonic() - asked) * SECOND)
 
     def _note(self, failure: PollError | None) -> None:
         now = self._clock.now()
@@ -226,7 +250,7 @@ class SourcePoller:
         coverage = self.intake.coverage
         if coverage is None or not coverage.backlog_from:
             return None
-        known = cover.eta(coverage, self._clock.now(), int(self.source.interval * SECOND))
+        known = cover.eta(coverage, self._server_time(), int(self.source.interval * SECOND))
         return float("inf") if self.status.outrun or known is None else known
 
     def gaps(self) -> tuple[float, float]:
@@ -234,4 +258,4 @@ class SourcePoller:
         coverage = self.intake.coverage
         if coverage is None:
             return 0.0, 0.0
-        return cover.open_gap(coverage, self._clock.now()) / SECOND, coverage.lost / SECOND
+        return cover.open_gap(coverage, self._server_time()) / SECOND, coverage.lost / SECOND

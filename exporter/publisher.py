@@ -73,18 +73,18 @@ class Publisher:
         now = self._clock.now()
         birth = self._births.next_due()
         return (
-            (birth is not None and birth <= now)
+            (birth is not None and birth <= self._uptime() and not self._books.store.rolled_back)
             or now >= self._period_end
             or worst.top(self._books.offenders, now) != self._worst_shown
         )
 
     def publish(self) -> None:
         """Render the committed state; what a scrape sees changes at once, from one whole to the next."""
-        now = self._clock.now()
-        self._refresh(now)
-        if self._release(now):
-            self._refresh(now)
-        snapshot = self._snapshot(now)
+        if not self._books.store.rolled_back:
+            self._refresh()
+            if self._release():
+                self._refresh()
+        snapshot = self._snapshot(self._clock.now())
         self._telemetry.set(catalog.LEDGER_ROLLED_BACK, value=float(self._books.store.rolled_back))
         self._exposition.publish(
             lambda: chain(completions.collect(snapshot), self._telemetry.collect(unsaved=self._ledger_fails))
@@ -100,9 +100,19 @@ class Publisher:
             states.append(budgets.state(budget, spend, coverage, now))
         return tuple(states)
 
-    def _release(self, now: int) -> bool:
+    def resume(self) -> None:
+        """Publish again after completion families were withheld: their series are not new, none is shown as 0."""
+        hold, self._births.hold = self._births.hold, 0
+        self.publish()
+        self._births.hold = hold
+
+    def _uptime(self) -> int:
+        """A time in µs that no setting of the clock moves, for series whose time at 0 must not be cut or drawn out."""
+        return int(self._clock.monotonic() * SECOND)
+
+    def _release(self) -> bool:
         """Let series whose time at 0 is over go on: durable first, so that no restart takes them back to 0."""
-        due = self._births.due(now)
+        due = self._births.due(self._uptime())
         if not due:
             return False
         try:
@@ -113,14 +123,14 @@ class Publisher:
         self._changed.update(due)
         return True
 
-    def _refresh(self, now: int) -> None:
+    def _refresh(self) -> None:
         """Bring the views of changed series up to date."""
         for key in self._changed:
             if SourceKey(key.account, key.source) not in self._terms.sources:
                 self._views.pop(key, None)
                 continue
             values = self._books.totals[key]
-            self._births.show(key, values, now)
+            self._births.show(key, values, self._uptime())
             released, zero = self._births.state(key)
             self._views[key] = self._view(key, values, released, zero)
         self._changed.clear()

@@ -124,9 +124,10 @@ class Runtime:
 
     def inherit(self, previous: Runtime) -> None:
         """Go on with what is known of the lists that ``previous`` polled too."""
-        known = {poller.key: poller.status for poller in previous.pollers}
+        known = {poller.key: poller for poller in previous.pollers}
         for poller in self.pollers:
-            poller.status = known.get(poller.key, poller.status)
+            if poller.key in known:
+                poller.inherit(known[poller.key])
 
     def next_poll(self, source: SourceKey) -> int | None:
         """When ``source`` is polled next (µs)."""
@@ -254,7 +255,7 @@ class Runtime:
         if self._books.store.rolled_back and all(poller.intake.swept for poller in self.pollers):
             self._books.store.settle_rollback()
             log.warning("every list has been walked since the ledger was rolled back: publishing again")
-            self._publisher.publish()
+            self._publisher.resume()
 
     def _job_failed(self, event: JobExecutionEvent) -> None:
         log.error("background task failed", task=event.job_id, error=repr(event.exception), traceback=event.traceback)

@@ -13,6 +13,10 @@ FALLBACK_ANCHORS = 8
 """How many ids a cursor keeps, should the row it stands on be deleted."""
 
 
+SPARE_OVERLAP = 4
+"""Rows that offset paging shows again beyond what the proof needs."""
+
+
 def paginator(paging: Paging) -> Paginator:
     """Return the paginator of a source's ``paging``."""
     return CursorPaginator() if paging is Paging.CURSOR else OffsetPaginator()
@@ -24,10 +28,10 @@ class OffsetPaginator:
     def params(self, position: Position, limit: int) -> dict[str, str | int]:
         return {"skip": position.skip, "limit": limit}
 
-    def advance(self, position: Position, page: Page) -> Position | None:
-        overlap = _overlap_index(page)
+    def advance(self, position: Position, page: Page, oldest: int) -> Position | None:
+        overlap = _overlap_index(page, oldest)
         # A few rows more than needed, so that a few deletes above do not cost a second request.
-        step = max(1, _wire_index(page, overlap) - page.size // 20) if overlap > 0 else 0
+        step = max(1, _wire_index(page, overlap) - min(SPARE_OVERLAP, page.size // 20)) if overlap > 0 else 0
         return Position(skip=position.skip + step) if step else None
 
     def retreat(self, position: Position, attempt: int, limit: int) -> Position:
@@ -47,8 +51,8 @@ class CursorPaginator:
             params["after"] = position.anchors[0]
         return params
 
-    def advance(self, position: Position, page: Page) -> Position | None:
-        overlap = _overlap_index(page)
+    def advance(self, position: Position, page: Page, oldest: int) -> Position | None:
+        overlap = _overlap_index(page, oldest)
         if overlap < 1:
             return None
         own = (page.rows[index].id for index in (overlap - 1, overlap // 2, 0))
@@ -61,12 +65,12 @@ class CursorPaginator:
     def leap(self, position: Position, page: Page) -> Position:
         if not page.rows:
             return Position(anchors=position.anchors[1:])
-        return Position(anchors=(page.rows[-1].id, *position.anchors)[:FALLBACK_ANCHORS])
+        # The last row but one: that the last one is shown again proves that the anchor was found.
+        return Position(anchors=(page.rows[-2:][0].id, *position.anchors)[:FALLBACK_ANCHORS])
 
 
-def _overlap_index(page: Page) -> int:
-    """Index in ``page.rows`` of the last row strictly newer than the oldest, -1 if all share one time."""
-    oldest = min((row.created for row in page.rows), default=0)
+def _overlap_index(page: Page, oldest: int) -> int:
+    """Index in ``page.rows`` of the last row strictly newer than ``oldest``, -1 if there is none."""
     for index in range(len(page.rows) - 1, -1, -1):
         if page.rows[index].created > oldest:
             return index

@@ -9,14 +9,14 @@ REMEMBERED = 8
 
 
 class ServerClock:
-    """Compares the ``Date`` headers of an account's answers.
+    """Compares the ``Date`` headers of an account's answers with each other, and at first with our own clock.
 
     A time that is too early only delays the proof of coverage; one that is too late would declare rows counted that
     nobody has seen. So of the last few answers, the one furthest behind is believed.
     """
 
     def __init__(self) -> None:
-        self._skews: deque[int] = deque(maxlen=REMEMBERED)
+        self._skews: deque[int] = deque([0], maxlen=REMEMBERED)
 
     def settle(self, observed: int, skew: int | None) -> int:
         """The time (µs) to take for ``observed``, from an answer whose clock is ``skew`` µs ahead of ours."""
@@ -24,3 +24,7 @@ class ServerClock:
             return observed
         self._skews.append(skew)
         return observed - (skew - min(self._skews))
+
+    def now(self, local: int) -> int:
+        """The server's time (µs) when ours is ``local``."""
+        return local + min(self._skews)

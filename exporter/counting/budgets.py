@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from exporter.counting.coverage import Coverage
+from exporter.counting.coverage import Coverage, budget_floor
 from exporter.counting.totals import QUARTER
 from exporter.models import SECOND, BudgetState
 
@@ -42,7 +42,7 @@ def state(
     first, following = start // QUARTER, end // QUARTER
     spent = sum(amount for sums in spend for quarter, amount in sums.items() if first <= quarter < following)
     complete = all(
-        known is not None and known.lost_until <= start and known.history is not None and known.history.reaches(start)
+        known is not None and known.lost_until <= start and known.history.reaches(budget_floor(known, start))
         for known in coverage
     )
     return BudgetState(budget.account, budget.name, budget.credits, spent, start, end, complete)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from exporter.counting import walk as walks
+from exporter.counting.history import History
 from exporter.counting.walk import Step, Walk
 from exporter.models import SECOND, Page, Paginator
 
@@ -31,11 +32,8 @@ PENDING_PATIENCE = 8
 REGRESSION_PATIENCE = 3600 * SECOND
 """How long a list may hide the newest row already seen before that row is taken for deleted."""
 
-HISTORY_RETRY = 3600 * SECOND
-"""Pause before a walk back that got stuck is tried again."""
-
-HISTORY_PATIENCE = 10_000
-"""The walk back first passes everything newer than the start, which is no progress to it."""
+SEARCH_RETRY = 3600 * SECOND
+"""Pause before a search for old pending rows that got stuck is tried again."""
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -44,6 +42,7 @@ class Coverage(msgspec.Struct, frozen=True):
     ``origin``: rows created at or before it are never counted (they feed credit budgets only). ``newest``: the newest
     creation time seen. ``lost``: total width of the stretches given up, the last of which ends at ``lost_until``.
     ``failed``: sweeps in a row that ended without proof. ``deep``: the next sweep re-reads down to the horizon.
+    ``search``: a walk on, below the frontier, for pending rows; not begun again before ``search_after``.
     ``backlog_from``: when it was noticed that rows between the newest page and ``backlog_to`` are unread; 0 for none.
     """
 
@@ -51,6 +50,7 @@ class Coverage(msgspec.Struct, frozen=True):
     proven: int
     horizon: int
     max_lateness: int
+    history: History
     newest: int = 0
     regressed_since: int = 0
     lost: int = 0
@@ -59,22 +59,9 @@ class Coverage(msgspec.Struct, frozen=True):
     deep: bool = False
     backlog_from: int = 0
     backlog_to: int = 0
+    search_after: int = 0
     sweep: Walk | None = None
-    history: History | None = None
-
-
-class History(msgspec.Struct, frozen=True):
-    """The walk back for credit budgets: from ``top`` down, ``done`` so far; ``unproven`` is what it passed on trust."""
-
-    top: int
-    done: int
-    unproven: int = 0
-    resume_at: int = 0
-    walk: Walk | None = None
-
-    def reaches(self, time: int) -> bool:
-        """Whether every row created since ``time`` and before ``top`` has been seen."""
-        return time > self.top or (self.done < time and self.unproven == 0)
+    search: Walk | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -85,12 +72,11 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Sealed(msgspec.Struct, frozen=True):
-    """What a page of a sweep led to: the next coverage, and the pending rows that a proven sweep no longer shows."""
+    """What a page of a sweep led to: the next coverage, and the pending rows that a proven walk no longer shows."""
 
     coverage: Coverage
     vanished: tuple[int, ...] = ()
     unprovable: bool = False
-    finished: bool = False
 
 
 def start(now: int, look_back: int, max_lateness: int) -> Coverage:
@@ -123,6 +109,11 @@ def watermark(coverage: Coverage, pending: dict[int, Waiting]) -> int:
     return min(coverage.proven, oldest - 1)
 
 
+def budget_floor(coverage: Coverage, since: int) -> int:
+    """How far back to read for what was spent since ``since``: what ended then may have been created before."""
+    return since - coverage.max_lateness
+
+
 def open_gap(coverage: Coverage, now: int) -> int:
     """Width of the time (µs) that should be proven by ``now`` and is not."""
     return max(0, now - coverage.max_lateness - CLOCK_MARGIN - coverage.proven)
@@ -148,6 +139,8 @@ def look(coverage: Coverage, page: Page) -> tuple[Coverage, bool]:
 def floor(coverage: Coverage, pending: dict[int, Waiting], now: int) -> int:
     """How deep the next sweep has to go: to the frontier, or to an older pending row whose turn it is."""
     lowest = coverage.horizon if coverage.deep else coverage.proven
+    if coverage.search is not None or now < coverage.search_after:
+        return lowest
     for row in pending.values():
         if row.created <= lowest and (now - row.seen) * PENDING_PATIENCE >= now - row.created:
             lowest = row.created - 1
@@ -178,115 +171,95 @@ def eta(coverage: Coverage, now: int, least_elapsed: int) -> float | None:
 def begin_sweep(coverage: Coverage, pending: dict[int, Waiting], *, started: int, limit: int, least: int) -> Coverage:
     """Start a sweep at the top of the list."""
     lowest = floor(coverage, pending, started)
-    return replace(coverage, sweep=walks.begin(started=started, floor=lowest, limit=limit, least=least))
+    walk = walks.begin(started=started, floor=lowest, ceiling=_target(coverage, started), limit=limit, least=least)
+    return replace(coverage, sweep=walk)
 
 
 def sweep_page(coverage: Coverage, pending: dict[int, Waiting], page: Page, paginator: Paginator) -> Sealed:
     """Take the next page of the running sweep; seal what it proves."""
     assert coverage.sweep is not None
-    return _conclude(coverage, pending, walks.take(coverage.sweep, page, paginator))
+    return _sweep(coverage, pending, walks.take(coverage.sweep, page, paginator))
 
 
 def sweep_refused(coverage: Coverage, pending: dict[int, Waiting], paginator: Paginator) -> Sealed:
     """The server refused the sweep's position."""
     assert coverage.sweep is not None
-    return _conclude(coverage, pending, walks.miss(coverage.sweep, paginator))
+    return _sweep(coverage, pending, walks.miss(coverage.sweep, paginator))
 
 
-def wants_history(coverage: Coverage, since: int, now: int) -> bool:
-    """Whether rows created since ``since`` (a budget period's start) have yet to be walked back to."""
-    history = coverage.history
-    return history is not None and since <= history.top and history.done >= since and now >= history.resume_at
+def search_page(coverage: Coverage, pending: dict[int, Waiting], page: Page, paginator: Paginator) -> Sealed:
+    """Take the next page of the search for pending rows below the frontier."""
+    assert coverage.search is not None
+    return _search(coverage, pending, walks.take(coverage.search, page, paginator))
 
 
-def begin_history(coverage: Coverage, *, started: int, floor: int, limit: int, least: int) -> Coverage:
-    """Start the walk back, from the top of the list, to ``floor`` below what is done already."""
-    assert coverage.history is not None
-    walk = walks.begin(
-        started=started, floor=floor, limit=limit, lo=coverage.history.done, least=least, patience=HISTORY_PATIENCE
-    )
-    return replace(coverage, history=replace(coverage.history, walk=walk))
+def search_refused(coverage: Coverage, pending: dict[int, Waiting], paginator: Paginator) -> Sealed:
+    """The server refused the search's position."""
+    assert coverage.search is not None
+    return _search(coverage, pending, walks.miss(coverage.search, paginator))
 
 
-def history_page(coverage: Coverage, page: Page, paginator: Paginator) -> tuple[Coverage, range, bool]:
-    """Take a page of the walk back: the next coverage, the creation times it newly proves, and whether unprovable.
-
-    Each creation time is in at most one of the ranges returned over the whole walk, so that the rows in it are spent
-    once, without remembering ids.
-    """
-    assert coverage.history is not None and coverage.history.walk is not None
-    outcome = walks.take(coverage.history.walk, page, paginator)
-    return _history(coverage, outcome)
-
-
-def history_refused(coverage: Coverage, paginator: Paginator) -> Coverage:
-    """The server refused the position of the walk back."""
-    assert coverage.history is not None and coverage.history.walk is not None
-    return _history(coverage, walks.miss(coverage.history.walk, paginator))[0]
-
-
-def _history(coverage: Coverage, outcome: walks.Outcome) -> tuple[Coverage, range, bool]:
-    history, walk = coverage.history, outcome.walk
-    assert history is not None
-    if outcome.step is Step.STUCK:
-        resume_at = walk.started + HISTORY_RETRY
-        return replace(coverage, history=replace(history, walk=None, resume_at=resume_at)), range(0), True
-    lowest = 0 if walk.ended else walk.lo + 1
-    done = min(history.done, lowest - 1) if outcome.joined else history.done
-    finished = outcome.step is Step.DONE
-    history = replace(
-        history,
-        done=done,
-        unproven=history.unproven + (walk.unproven if finished else 0),
-        walk=None if finished else walk,
-    )
-    times = range(done + 1, coverage.history.done + 1) if coverage.history else range(0)
-    return replace(coverage, history=history), times, outcome.unprovable
-
-
-def _conclude(coverage: Coverage, pending: dict[int, Waiting], outcome: walks.Outcome) -> Sealed:
+def _sweep(coverage: Coverage, pending: dict[int, Waiting], outcome: walks.Outcome) -> Sealed:
     walk = outcome.walk
     if outcome.step is Step.STUCK:
-        return Sealed(_give_up(coverage, walk), unprovable=True, finished=True)
-    reached = outcome.joined and (outcome.step is Step.DONE or walk.lo <= coverage.proven - walk.disorder)
-    if reached and not walk.sealed:
-        coverage = _seal(coverage, walk)
-        walk = replace(walk, sealed=True)
+        return Sealed(_give_up(coverage, walk), unprovable=True)
+    done = outcome.step is Step.DONE
+    # A deep sweep looks for rows below the frontier: until it has come down, they must not be forgotten.
+    proves = outcome.joined and (done or (walk.lo <= coverage.proven - walk.disorder and not coverage.deep))
     if outcome.joined and walk.started >= coverage.backlog_from and (walk.ended or walk.lo <= coverage.backlog_to):
         coverage = replace(coverage, backlog_from=0, backlog_to=0)
-    if outcome.step is Step.ON:
+    if not proves:
         return Sealed(replace(coverage, sweep=walk), unprovable=outcome.unprovable)
-    lowest = 0 if walk.ended else walk.lo
-    vanished = () if walk.unproven else _vanished(pending, walk.started, lowest)
-    return Sealed(replace(coverage, sweep=None), vanished, unprovable=outcome.unprovable, finished=True)
+    # What is left of the walk is a search for old pending rows: it must not keep the next sweep waiting.
+    coverage = replace(_seal(coverage, walk), sweep=None, search=coverage.search if done else walk)
+    return Sealed(coverage, _vanished(pending, walk), outcome.unprovable)
+
+
+def _search(coverage: Coverage, pending: dict[int, Waiting], outcome: walks.Outcome) -> Sealed:
+    walk = outcome.walk
+    if outcome.step is Step.ON:
+        return Sealed(replace(coverage, search=walk), unprovable=outcome.unprovable)
+    stuck = outcome.step is Step.STUCK
+    search_after = walk.started + SEARCH_RETRY if stuck else 0
+    vanished = () if stuck else _vanished(pending, walk)
+    return Sealed(replace(coverage, search=None, search_after=search_after), vanished, stuck or outcome.unprovable)
+
+
+def _target(coverage: Coverage, started: int) -> int:
+    """How far a sweep that started at ``started`` can move the frontier."""
+    return max(coverage.proven, started - coverage.max_lateness - CLOCK_MARGIN)
 
 
 def _seal(coverage: Coverage, walk: Walk) -> Coverage:
     """Move the frontier after a sweep that reached it; give up a stretch that failed too often, aloud."""
-    proven = max(coverage.proven, walk.started - coverage.max_lateness - CLOCK_MARGIN)
+    target = _target(coverage, walk.started)
     if walk.unproven == 0:
-        return _move(coverage, proven, deep=False, failed=0)
+        return _move(coverage, target)
     if coverage.failed + 1 < TRIES_BEFORE_CONCEDING:
         return replace(coverage, failed=coverage.failed + 1)
-    lost = min(walk.unproven, max(0, proven - coverage.proven))
-    return _move(replace(coverage, lost=coverage.lost + lost, lost_until=proven), proven, deep=False, failed=0)
+    lost = min(walk.unproven, target - coverage.proven)
+    return _move(replace(coverage, lost=coverage.lost + lost, lost_until=target), target)
 
 
 def _give_up(coverage: Coverage, walk: Walk) -> Coverage:
     """End a sweep that cannot reach the frontier. What has been open too long is lost, and said to be."""
     oldest = walk.started - coverage.max_lateness - LONGEST_OPEN
-    coverage = replace(coverage, sweep=None, failed=coverage.failed + 1)
-    if coverage.failed < TRIES_BEFORE_CONCEDING or coverage.proven >= oldest:
+    failed = coverage.failed + 1
+    coverage = replace(coverage, sweep=None, failed=failed)
+    if failed < TRIES_BEFORE_CONCEDING or coverage.proven >= oldest:
         return coverage
     lost = coverage.lost + oldest - coverage.proven
-    return _move(replace(coverage, lost=lost, lost_until=oldest), oldest, deep=coverage.deep, failed=coverage.failed)
+    return replace(_move(replace(coverage, lost=lost, lost_until=oldest), oldest), failed=failed)
 
 
-def _move(coverage: Coverage, proven: int, *, deep: bool, failed: int) -> Coverage:
+def _move(coverage: Coverage, proven: int) -> Coverage:
     horizon = max(coverage.horizon, proven - coverage.max_lateness)
-    return replace(coverage, proven=proven, horizon=horizon, deep=deep, failed=failed)
+    return replace(coverage, proven=proven, horizon=horizon, deep=False, failed=0)
 
 
-def _vanished(pending: dict[int, Waiting], started: int, lowest: int) -> tuple[int, ...]:
-    """Pending rows in the proven stretch that were known before the sweep and that it did not show."""
-    return tuple(key for key, row in pending.items() if row.created > lowest and row.seen < started)
+def _vanished(pending: dict[int, Waiting], walk: Walk) -> tuple[int, ...]:
+    """Pending rows in the walked stretch that were known before the walk and that it did not show."""
+    if walk.unproven:
+        return ()
+    lowest = -1 if walk.ended else walk.lo
+    return tuple(key for key, row in pending.items() if row.created > lowest and row.seen < walk.started)

@@ -87,8 +87,9 @@ def apply(
     rows of the list.
     """
     entries = Entries()
-    # Pages are listed at slightly different clock readings; a row shown to a sweep was never seen before it began.
-    seen = max(page.observed, coverage.sweep.started if coverage.sweep else 0)
+    # Pages are listed at slightly different clock readings; a row shown to a walk was never seen before it began.
+    begun = (walk.started for walk in (coverage.sweep, coverage.search) if walk is not None)
+    seen = max(page.observed, *begun, 0)
     for key, row in zip(keys, page.rows, strict=True):
         mark = entries.settled.get(key) or marks.get(key)
         is_waiting = key.hash in entries.waiting or (key.hash in waiting and key.hash not in entries.done_waiting)

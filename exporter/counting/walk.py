@@ -12,6 +12,7 @@ from enum import Enum, auto
 from zlib import crc32
 
 import msgspec
+from msgspec.structs import replace
 
 from exporter.models import SECOND, Page, Paginator, Position
 
@@ -25,6 +26,9 @@ PATIENCE = 60
 """Pages in a row that reach no further down before the walk gives up; one that repeats exactly counts for ten."""
 
 REPEAT_COST = 10
+
+TOLERATED_DISORDER = 3 * SECOND
+"""Rows may be listed out of order by so little (stamped by several machines): their times are just less sharp."""
 
 TOP = 2**62
 """A time later than any row's: nothing is covered yet."""
@@ -44,7 +48,8 @@ class Step(Enum):
 class Walk(msgspec.Struct, frozen=True):
     """The state of a walk: where it is, and how much of what lies above is proven.
 
-    Times are µs. ``started``: when the first page was listed. ``floor``: it is done once ``lo <= floor``. ``lo``:
+    Times are µs. ``started``: when the first page was listed. ``floor``: it is done once ``lo <= floor``.
+    ``ceiling``: what is newer needs no proof yet, it will be walked again. ``lo``:
     every row created after it and visible at ``started`` has been seen, or needs no proof. ``edge``: the oldest time
     met. ``unproven``: total width of the stretches
     that were passed without proof. ``disorder``: the largest jump back in a page that was not newest first.
@@ -52,6 +57,7 @@ class Walk(msgspec.Struct, frozen=True):
 
     started: int
     floor: int
+    ceiling: int
     lo: int
     edge: int
     limit: int
@@ -61,15 +67,13 @@ class Walk(msgspec.Struct, frozen=True):
     """The most rows this server has not yet refused to be asked for."""
     least: int = LEAST_CAPACITY
     patience: int = PATIENCE
-    capacity: int = 0
     retreats: int = 0
     stalls: int = 0
-    leapt: bool = False
+    leapt: int = 0
+    """Width given up by the last leap, until the next page tells whether anything was hidden."""
     unproven: int = 0
     disorder: int = 0
     fingerprint: int = 0
-    pages: int = 0
-    sealed: bool = False
     ended: bool = False
     """The end of the list was seen: nothing older exists."""
 
@@ -92,20 +96,27 @@ class Extent(msgspec.Struct, frozen=True):
 
 
 def begin(
-    *, started: int, floor: int, limit: int, lo: int = TOP, least: int = LEAST_CAPACITY, patience: int = PATIENCE
+    *,
+    started: int,
+    floor: int,
+    limit: int,
+    ceiling: int = TOP,
+    lo: int = TOP,
+    least: int = LEAST_CAPACITY,
+    patience: int = PATIENCE,
 ) -> Walk:
-    """Start a walk at the top of the list; what is newer than ``lo`` needs no proof."""
+    """Start a walk at the top of the list, to prove what is not newer than ``ceiling`` or ``lo``."""
     least = min(least, limit)
     return Walk(
         started=started,
         floor=floor,
+        ceiling=min(ceiling, lo),
         lo=lo,
         edge=TOP,
         limit=limit,
         base_limit=limit,
         least=least,
         patience=patience,
-        capacity=least,
     )
 
 
@@ -129,65 +140,58 @@ def extent(page: Page) -> Extent | None:
 
 def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     """Judge the page listed at ``walk.position`` and say where the walk stands then."""
-    at_top = walk.position.at_top
     reach = extent(page)
-    walk = msgspec.structs.replace(walk, pages=walk.pages + 1)
     if reach is None:
-        if page.size == 0:
-            if at_top:
-                return Outcome(Step.DONE, msgspec.structs.replace(walk, ended=True), joined=True)
-            if walk.leapt or walk.disorder:  # nothing lies below what was passed without proof
-                return Outcome(Step.DONE, msgspec.structs.replace(walk, ended=True), joined=True, unprovable=True)
-            return _retreat(walk, paginator)
-        return _leap(walk, page, paginator, SECOND)
-
-    joins = at_top or reach.newest > walk.lo or walk.leapt
-    if not joins:
+        return _unreadable(walk, page, paginator)
+    at_top = walk.position.at_top
+    # A list that is out of order by less than the margin that every proof keeps anyway is proven a little less far.
+    blur = reach.disorder if reach.disorder <= TOLERATED_DISORDER else 0
+    if not (at_top or reach.newest - blur > walk.lo or walk.leapt):
         return _retreat(walk, paginator)
 
-    gap = max(0, walk.lo - reach.newest) if walk.leapt and not at_top else 0
-    lo = min(walk.lo, reach.oldest)
+    gap = 0 if at_top else max(0, walk.lo - reach.newest)
     moved = reach.oldest < walk.edge
-    # Short alone may mean that the server cut the page (by its own limit, by bytes): the end is a page that had room
-    # for older rows, reaches the oldest row met, and shows none.
-    short = page.size < min(walk.capacity, walk.limit)
-    tiny = page.size < walk.least and page.has_more is not True
-    ended = short and (reach.oldest == walk.edge or (moved and tiny) or walk.disorder > 0)
+    # A short page may have been cut by the server: the end is a page with room to spare that reaches the oldest row met
+    # and shows none older. (The paginators ask so that such a page holds fewer than LEAST_CAPACITY rows.)
+    short = page.size < walk.least and (reach.oldest == walk.edge or page.has_more is not True)
+    ended = (short and reach.oldest <= walk.edge) or (walk.disorder > TOLERATED_DISORDER and page.size < walk.least)
+    lo = min(walk.lo, reach.oldest + blur)
+    unproven = walk.unproven + (gap + reach.disorder - blur if reach.oldest <= walk.ceiling else 0)
+    if walk.leapt and not (ended and gap == 0) and reach.newest <= walk.ceiling:
+        unproven += walk.leapt
     printed = crc32("\n".join(row.id for row in page.rows).encode("utf-8", "surrogatepass"))
-    repeated = printed == walk.fingerprint and page.size > 1
-    after = msgspec.structs.replace(
+    after = replace(
         walk,
         lo=lo,
         edge=min(walk.edge, reach.oldest),
-        capacity=max(walk.capacity, page.size),
         retreats=0,
-        stalls=0 if moved else walk.stalls + (REPEAT_COST if repeated else 0 if walk.disorder else 1),
-        leapt=False,
-        unproven=walk.unproven + gap + reach.disorder,
+        stalls=0 if moved else walk.stalls + _stall(walk, page, printed),
+        leapt=0,
+        unproven=unproven,
         disorder=max(walk.disorder, reach.disorder),
         fingerprint=printed,
         limit=walk.base_limit if moved else walk.limit,
         ended=ended,
     )
-    unprovable = gap > 0 or reach.disorder > 0
+    unprovable = unproven > walk.unproven or reach.disorder > TOLERATED_DISORDER
     # A list out of order may hide rows below the floor: go on until the walk is deeper than the disorder it met.
     if ended or lo <= walk.floor - after.disorder:
         return Outcome(Step.DONE, after, joined=True, unprovable=unprovable)
     if after.stalls >= walk.patience:
         return Outcome(Step.STUCK, after, joined=False, unprovable=True)
-    position = paginator.advance(walk.position, page)
+    position = paginator.advance(walk.position, page, reach.oldest + 2 * blur)
     if position is not None:
-        return Outcome(Step.ON, msgspec.structs.replace(after, position=position), joined=True, unprovable=unprovable)
+        return Outcome(Step.ON, replace(after, position=position), joined=True, unprovable=unprovable)
     if page.size >= walk.limit and walk.limit < walk.largest:
-        larger = msgspec.structs.replace(after, limit=min(walk.largest, walk.limit * 2))
+        larger = replace(after, limit=min(walk.largest, walk.limit * 2))
         return Outcome(Step.ON, larger, joined=True, unprovable=True)
-    return _leap(after, page, paginator, SECOND)
+    return _leap(after, page, paginator, unprovable=unprovable)
 
 
 def miss(walk: Walk, paginator: Paginator) -> Outcome:
     """Go on after a request that the server refused: too large a page, an anchor that is gone, too deep a ``skip``."""
     if walk.limit > walk.base_limit:
-        usual = msgspec.structs.replace(walk, limit=walk.base_limit, largest=walk.base_limit)
+        usual = replace(walk, limit=walk.base_limit, largest=walk.base_limit)
         return Outcome(Step.ON, usual, joined=False)
     if walk.position.at_top or not walk.position.anchors:
         return Outcome(Step.STUCK, walk, joined=False, unprovable=True)
@@ -200,13 +204,30 @@ def _retreat(walk: Walk, paginator: Paginator) -> Outcome:
     if stalls >= walk.patience:
         return Outcome(Step.STUCK, walk, joined=False, unprovable=True)
     position = paginator.retreat(walk.position, walk.retreats + 1, walk.limit)
-    again = msgspec.structs.replace(walk, position=position, retreats=walk.retreats + 1, stalls=stalls)
+    again = replace(walk, position=position, retreats=walk.retreats + 1, stalls=stalls)
     return Outcome(Step.ON, again, joined=False)
 
 
-def _leap(walk: Walk, page: Page, paginator: Paginator, width: int) -> Outcome:
-    """Pass a page that proves nothing (one time only, or no readable time), and remember that it was passed."""
-    leapt = msgspec.structs.replace(
-        walk, position=paginator.leap(walk.position, page), leapt=True, unproven=walk.unproven + width
-    )
-    return Outcome(Step.ON, leapt, joined=True, unprovable=True)
+def _unreadable(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
+    """Judge a page without a readable time: empty, or of rejected rows only."""
+    if page.size > 0:
+        return _leap(walk, page, paginator, unprovable=True)
+    if walk.position.at_top:
+        return Outcome(Step.DONE, replace(walk, ended=True), joined=True)
+    if walk.leapt or walk.disorder > TOLERATED_DISORDER:  # nothing lies below what was passed without proof
+        ended = replace(walk, ended=True, unproven=walk.unproven + walk.leapt, leapt=0)
+        return Outcome(Step.DONE, ended, joined=True, unprovable=True)
+    return _retreat(walk, paginator)
+
+
+def _stall(walk: Walk, page: Page, printed: int) -> int:
+    """What a page that shows nothing older costs of the walk's patience."""
+    if printed == walk.fingerprint and page.size > 1:
+        return REPEAT_COST
+    return 0 if walk.disorder > TOLERATED_DISORDER else 1
+
+
+def _leap(walk: Walk, page: Page, paginator: Paginator, *, unprovable: bool) -> Outcome:
+    """Pass a page that cannot be overlapped; the next one tells whether that hid anything."""
+    leapt = replace(walk, position=paginator.leap(walk.position, page), leapt=SECOND)
+    return Outcome(Step.ON, leapt, joined=True, unprovable=unprovable)

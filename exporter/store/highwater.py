@@ -21,10 +21,6 @@ class HighWater(msgspec.Struct, frozen=True):
     commits: int
     proven: dict[str, int]
 
-    def frontier(self, source: SourceKey) -> int | None:
-        """The frontier of ``source`` when the mark was written."""
-        return self.proven.get(frontier_key(source))
-
 
 def frontier_key(source: SourceKey) -> str:
     """How a list is named in the mark: account names have no slash."""

@@ -16,7 +16,7 @@ import msgspec
 
 from exporter.counting.coverage import Coverage, Waiting
 from exporter.counting.layout import Layout
-from exporter.counting.ledger import RowKey
+from exporter.counting.ledger import VANISHED, RowKey
 from exporter.models import SECOND, CounterKey, Offender, SeriesKey, SourceKey
 from exporter.store import highwater
 from exporter.store.changes import Changes, Contents
@@ -25,6 +25,9 @@ from exporter.store.opening import LedgerCorrupt, as_poll_error, connect, corrup
 
 PRUNE_ROWS = 20_000
 """Ids forgotten per transaction at most, so that sealing a long backlog never stalls the process."""
+
+VANISHED_KEPT = 7 * 86_400
+"""Seconds that a vanished row is remembered for, should it come back."""
 
 SPEND_KEPT = 70 * 86_400 * SECOND
 """Credit sums are kept for two months of any length."""
@@ -41,22 +44,27 @@ class Store:
         self.path = path
         self._layout = layout
         self._mark_path = highwater.mark_path(path)
-        self._mark = highwater.read(self._mark_path)
-        self.created = not path.exists() or path.stat().st_size == 0
+        mark = highwater.read(self._mark_path)
         self._db = connect(path)
         try:
             with explained(path):
-                prepare(self._db, path, layout.name)
+                prepare(self._db, path, layout.name, lost=mark.proven if mark else {})
+                meta = dict(self._db.execute("SELECT key, value FROM meta"))
+                self._epoch = meta["epoch"]
+                self._commits = int(meta["commits"])
+                self._lost = msgspec.json.decode(meta["lost"], type=dict[str, int])
+                self._ids: dict[SourceKey, int] = {}
+                self._frontier: dict[str, int] = {}
+                self.rolled_back = self._notice_rollback(meta, mark)
         except BaseException:
             self._db.close()
             raise
-        self._ids: dict[SourceKey, int] = {}
-        self._frontier = dict(self._mark.proven) if self._mark else {}
-        self.rolled_back = self._notice_rollback()
+        if self._commits == 0:
+            self._write_mark()
 
     def lost_frontier(self, source: SourceKey) -> int | None:
-        """The frontier (µs) that a lost ledger had reached for ``source``; None if none was lost."""
-        return self._mark.frontier(source) if self.created and self._mark else None
+        """The frontier (µs) that the ledger lost before this one had reached for ``source``; None if none was lost."""
+        return self._lost.get(highwater.frontier_key(source))
 
     def load(self) -> Contents:
         """Read everything but the ids. Raises LedgerError."""
@@ -75,12 +83,12 @@ class Store:
                 spend[names[source]][quarter] = amount
             totals, released = self._load_series()
             row = self._db.execute("SELECT entries FROM offenders").fetchone()
+            coverage = {
+                key: msgspec.json.decode(blob, type=Coverage) for key, (_, blob) in sources.items() if blob is not None
+            }
+            self._frontier = {highwater.frontier_key(key): known.proven for key, known in coverage.items()}
             return Contents(
-                coverage={
-                    key: msgspec.json.decode(blob, type=Coverage)
-                    for key, (_, blob) in sources.items()
-                    if blob is not None
-                },
+                coverage=coverage,
                 waiting=waiting,
                 totals=totals,
                 released=released,
@@ -119,10 +127,7 @@ class Store:
     def commit(self, changes: Changes) -> None:
         """Write one page's changes in one transaction. Raises PollError, with nothing written."""
         with self._transaction():
-            id_ = self._source_id(changes.source)
-            self._db.execute(
-                "UPDATE sources SET coverage = ? WHERE id = ?", (msgspec.json.encode(changes.coverage), id_)
-            )
+            id_ = self._write_coverage(changes.source, changes.coverage)
             self._db.executemany(
                 "INSERT INTO settled VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (source, second, hash) DO UPDATE SET mark = excluded.mark",
@@ -151,6 +156,8 @@ class Store:
                 )
             self._add_counters(changes.counters)
             self._forget(id_, changes.coverage)
+        # Nothing from here on may fail: what is committed must become the state in memory too.
+        self._ids[changes.source] = id_
         self._frontier[highwater.frontier_key(changes.source)] = changes.coverage.proven
         self._write_mark()
 
@@ -202,8 +209,9 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                self._db.execute("UPDATE meta SET value = value + 1 WHERE key = 'commits'")
+                self._db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (str(self._commits + 1),))
                 self._db.execute("COMMIT")
+                self._commits += 1
             except BaseException:
                 # A failed COMMIT may have rolled back by itself.
                 if self._db.in_transaction:
@@ -224,14 +232,15 @@ class Store:
             released[key] = mask
         return totals, released
 
-    def _source_id(self, source: SourceKey) -> int:
-        id_ = self._ids.get(source)
-        if id_ is None:
-            self._db.execute("INSERT OR IGNORE INTO sources (account, source) VALUES (?, ?)", source)
-            found = self._db.execute("SELECT id FROM sources WHERE account = ? AND source = ?", source)
-            id_ = int(found.fetchone()[0])
-            self._ids[source] = id_
-        return id_
+    def _write_coverage(self, source: SourceKey, coverage: Coverage) -> int:
+        """Write a list's coverage, and the list itself on its first commit; return its number."""
+        row = (*source, msgspec.json.encode(coverage))
+        written = self._db.execute(
+            "INSERT INTO sources (account, source, coverage) VALUES (?, ?, ?)"
+            " ON CONFLICT (account, source) DO UPDATE SET coverage = excluded.coverage RETURNING id",
+            row,
+        )
+        return int(written.fetchone()[0])
 
     def _add_counters(self, counters: Mapping[CounterKey, int]) -> None:
         self._db.executemany(
@@ -246,20 +255,20 @@ class Store:
         cut = self._db.execute(
             "SELECT second FROM settled WHERE source = ? ORDER BY second LIMIT 1 OFFSET ?", (id_, PRUNE_ROWS)
         ).fetchone()
+        end = min(horizon, cut[0]) if cut else horizon
+        # A row that has vanished may come back: a listing that omitted it proves less than it seems to.
         self._db.execute(
-            "DELETE FROM settled WHERE source = ? AND second < ?", (id_, min(horizon, cut[0]) if cut else horizon)
+            "DELETE FROM settled WHERE source = ? AND second < ? AND (mark <> ? OR second < ?)",
+            (id_, end, VANISHED, end - VANISHED_KEPT),
         )
         oldest = (coverage.proven - SPEND_KEPT) // (900 * SECOND)
         self._db.execute("DELETE FROM spend WHERE source = ? AND quarter < ?", (id_, oldest))
 
-    def _notice_rollback(self) -> bool:
-        meta = dict(self._db.execute("SELECT key, value FROM meta"))
-        self._epoch = meta["epoch"]
+    def _notice_rollback(self, meta: Mapping[str, str], mark: HighWater | None) -> bool:
+        """Whether the ledger is behind what was published: its mark tells of more commits, or of another ledger."""
         if "rolled_back" in meta:
             return True
-        if self.created or self._mark is None:
-            return False
-        if self._mark.epoch == self._epoch and int(meta["commits"]) >= self._mark.commits:
+        if mark is None or self._commits == 0 or (mark.epoch == self._epoch and self._commits >= mark.commits):
             return False
         self._db.execute("INSERT INTO meta VALUES ('rolled_back', '1')")
         return True
@@ -268,6 +277,6 @@ class Store:
         """Record how far the ledger has come; not while it is behind an older record of the same."""
         if self.rolled_back:
             return
-        commits = int(self._db.execute("SELECT value FROM meta WHERE key = 'commits'").fetchone()[0])
+        frontier = {**self._lost, **self._frontier}
         with contextlib.suppress(OSError):  # it only helps to tell a lost ledger from a first start
-            highwater.write(self._mark_path, HighWater(self._epoch, commits, dict(self._frontier)))
+            highwater.write(self._mark_path, HighWater(self._epoch, self._commits, frontier))

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -70,8 +70,11 @@ def corrupt(path: Path, problem: str) -> str:
     )
 
 
-def prepare(db: sqlite3.Connection, path: Path, layout: str) -> None:
-    """Lock, check and migrate an open file. Raises LedgerError, or what SQLite raises."""
+def prepare(db: sqlite3.Connection, path: Path, layout: str, *, lost: Mapping[str, int]) -> None:
+    """Lock, check and migrate an open file; a new one notes the frontiers of the ledger ``lost`` before it.
+
+    Raises LedgerError, or what SQLite raises.
+    """
     # Exclusive from the first read on: no second process, and no second connection (SQLite before 3.51.3 could
     # reset the log under one).
     db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -92,7 +95,7 @@ def prepare(db: sqlite3.Connection, path: Path, layout: str) -> None:
     if problems := [row[0] for row in db.execute("PRAGMA quick_check(3)") if row[0] != "ok"]:
         raise LedgerCorrupt(corrupt(path, "; ".join(problems)))
     _migrate(db, version)
-    _check_layout(db, path, layout)
+    _identify(db, path, layout, lost)
 
 
 def _migrate(db: sqlite3.Connection, version: int) -> None:
@@ -103,10 +106,18 @@ def _migrate(db: sqlite3.Connection, version: int) -> None:
         )
 
 
-def _check_layout(db: sqlite3.Connection, path: Path, layout: str) -> None:
+def _identify(db: sqlite3.Connection, path: Path, layout: str, lost: Mapping[str, int]) -> None:
+    """Give a new ledger its identity; check that of an old one."""
     meta = dict(db.execute("SELECT key, value FROM meta"))
     if not meta:
-        values = [("epoch", uuid.uuid4().hex), ("commits", "0"), ("layout", layout)]
-        db.executemany("INSERT INTO meta VALUES (?, ?)", values)
+        values = {
+            "epoch": uuid.uuid4().hex,
+            "commits": "0",
+            "layout": layout,
+            "lost": msgspec.json.encode(lost).decode(),
+        }
+        db.execute("BEGIN")
+        db.executemany("INSERT INTO meta VALUES (?, ?)", list(values.items()))
+        db.execute("COMMIT")
     elif meta["layout"] != layout:
         raise LedgerError(f"the ledger {path} has other histogram buckets than this version of the exporter")
