@@ -205,7 +205,7 @@ def _sweep(coverage: Coverage, pending: dict[int, Waiting], outcome: walks.Outco
         return Sealed(_give_up(coverage, walk), unprovable=True)
     done = outcome.step is Step.DONE
     # A deep sweep looks for rows below the frontier: until it has come down, they must not be forgotten.
-    proves = outcome.joined and (done or (walk.lo <= coverage.proven - walk.disorder and not coverage.deep))
+    proves = outcome.joined and (done or (walk.lo <= coverage.proven and not coverage.deep))
     if outcome.joined and walk.started >= coverage.backlog_from and (walk.ended or walk.lo <= coverage.backlog_to):
         coverage = replace(coverage, backlog_from=0, backlog_to=0)
     if not proves:

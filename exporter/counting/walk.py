@@ -27,6 +27,9 @@ PATIENCE = 60
 
 REPEAT_COST = 10
 
+DISORDER_TRIES = 3
+"""How often a page that is out of order is asked for before the list is taken to be so."""
+
 TOLERATED_DISORDER = 3 * SECOND
 """Rows may be listed out of order by so little (stamped by several machines): their times are just less sharp."""
 
@@ -52,7 +55,7 @@ class Walk(msgspec.Struct, frozen=True):
     ``ceiling``: what is newer needs no proof yet, it will be walked again. ``lo``:
     every row created after it and visible at ``started`` has been seen, or needs no proof. ``edge``: the oldest time
     met. ``unproven``: total width of the stretches
-    that were passed without proof. ``disorder``: the largest jump back in a page that was not newest first.
+    that were passed without proof.
     """
 
     started: int
@@ -72,7 +75,8 @@ class Walk(msgspec.Struct, frozen=True):
     leapt: int = 0
     """Width given up by the last leap, until the next page tells whether anything was hidden."""
     unproven: int = 0
-    disorder: int = 0
+    disordered: int = 0
+    """Pages in a row that were out of order."""
     fingerprint: int = 0
     ended: bool = False
     """The end of the list was seen: nothing older exists."""
@@ -93,6 +97,8 @@ class Extent(msgspec.Struct, frozen=True):
     newest: int
     oldest: int
     disorder: int
+    ascending: bool
+    """Whether its last row is newer than its first."""
 
 
 def begin(
@@ -135,7 +141,7 @@ def extent(page: Page) -> Extent | None:
             disorder = max(disorder, stamp - lowest)
         else:
             lowest = stamp
-    return Extent(newest=max(stamps), oldest=lowest, disorder=disorder)
+    return Extent(newest=max(stamps), oldest=lowest, disorder=disorder, ascending=stamps[-1] > stamps[0])
 
 
 def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
@@ -143,9 +149,11 @@ def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     reach = extent(page)
     if reach is None:
         return _unreadable(walk, page, paginator)
+    if reach.disorder > TOLERATED_DISORDER or walk.disordered >= DISORDER_TRIES:
+        return _disordered(walk, page, reach, paginator)
     at_top = walk.position.at_top
     # A list that is out of order by less than the margin that every proof keeps anyway is proven a little less far.
-    blur = reach.disorder if reach.disorder <= TOLERATED_DISORDER else 0
+    blur = reach.disorder
     if not (at_top or reach.newest - blur > walk.lo or walk.leapt):
         return _retreat(walk, paginator)
 
@@ -154,12 +162,12 @@ def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     # A short page may have been cut by the server: the end is a page with room to spare that reaches the oldest row met
     # and shows none older. (The paginators ask so that such a page holds fewer than LEAST_CAPACITY rows.)
     short = page.size < walk.least and (reach.oldest == walk.edge or page.has_more is not True)
-    ended = (short and reach.oldest <= walk.edge) or (walk.disorder > TOLERATED_DISORDER and page.size < walk.least)
+    ended = short and reach.oldest <= walk.edge
     lo = min(walk.lo, reach.oldest + blur)
-    unproven = walk.unproven + (gap + reach.disorder - blur if reach.oldest <= walk.ceiling else 0)
+    unproven = walk.unproven + (gap if reach.oldest <= walk.ceiling else 0)
     if walk.leapt and not (ended and gap == 0) and reach.newest <= walk.ceiling:
         unproven += walk.leapt
-    printed = crc32("\n".join(row.id for row in page.rows).encode("utf-8", "surrogatepass"))
+    printed = _print(page)
     after = replace(
         walk,
         lo=lo,
@@ -168,14 +176,13 @@ def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
         stalls=0 if moved else walk.stalls + _stall(walk, page, printed),
         leapt=0,
         unproven=unproven,
-        disorder=max(walk.disorder, reach.disorder),
+        disordered=0,
         fingerprint=printed,
         limit=walk.base_limit if moved else walk.limit,
         ended=ended,
     )
-    unprovable = unproven > walk.unproven or reach.disorder > TOLERATED_DISORDER
-    # A list out of order may hide rows below the floor: go on until the walk is deeper than the disorder it met.
-    if ended or lo <= walk.floor - after.disorder:
+    unprovable = unproven > walk.unproven
+    if ended or lo <= walk.floor:
         return Outcome(Step.DONE, after, joined=True, unprovable=unprovable)
     if after.stalls >= walk.patience:
         return Outcome(Step.STUCK, after, joined=False, unprovable=True)
@@ -214,7 +221,9 @@ def _unreadable(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
         return _leap(walk, page, paginator, unprovable=True)
     if walk.position.at_top:
         return Outcome(Step.DONE, replace(walk, ended=True), joined=True)
-    if walk.leapt or walk.disorder > TOLERATED_DISORDER:  # nothing lies below what was passed without proof
+    if walk.disordered >= DISORDER_TRIES:
+        return Outcome(Step.STUCK, walk, joined=False, unprovable=True)
+    if walk.leapt:  # nothing lies below what was passed without proof
         ended = replace(walk, ended=True, unproven=walk.unproven + walk.leapt, leapt=0)
         return Outcome(Step.DONE, ended, joined=True, unprovable=True)
     return _retreat(walk, paginator)
@@ -224,7 +233,31 @@ def _stall(walk: Walk, page: Page, printed: int) -> int:
     """What a page that shows nothing older costs of the walk's patience."""
     if printed == walk.fingerprint and page.size > 1:
         return REPEAT_COST
-    return 0 if walk.disorder > TOLERATED_DISORDER else 1
+    return 1
+
+
+def _disordered(walk: Walk, page: Page, reach: Extent, paginator: Paginator) -> Outcome:
+    """Judge a page that is not newest first: nothing follows from it.
+
+    It is asked for again a few times. If the list stays as it is, it is read on to its end, so that its rows are
+    counted all the same, but the walk proves nothing any more.
+    """
+    tries = walk.disordered + 1
+    if tries < DISORDER_TRIES:
+        return Outcome(Step.ON, replace(walk, disordered=tries), joined=False, unprovable=True)
+    printed = _print(page)
+    repeated = REPEAT_COST if printed == walk.fingerprint and page.size > 1 else 0
+    stalls = walk.stalls + repeated
+    read = page.size < walk.least or (not reach.ascending and reach.newest <= walk.floor - reach.disorder)
+    position = paginator.advance(walk.position, page, reach.oldest) or paginator.leap(walk.position, page)
+    after = replace(walk, disordered=tries, stalls=stalls, fingerprint=printed, position=position)
+    step = Step.STUCK if read or stalls >= walk.patience else Step.ON
+    return Outcome(step, after, joined=False, unprovable=True)
+
+
+def _print(page: Page) -> int:
+    """Tells whether a page is the same as the last one."""
+    return crc32("\n".join(row.id for row in page.rows).encode("utf-8", "surrogatepass"))
 
 
 def _leap(walk: Walk, page: Page, paginator: Paginator, *, unprovable: bool) -> Outcome:
