@@ -78,6 +78,7 @@ class SourcePoller:
         self.status = previous.status
         self._resume_at = previous._resume_at
         self._first_asked = previous._first_asked
+        self._allotment.resume_at = max(self._allotment.resume_at, previous._allotment.resume_at)
 
     @property
     def key(self) -> SourceKey:
