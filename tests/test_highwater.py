@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from exporter.counting import layout as slots
 from exporter.counting.coverage import Coverage
+from exporter.counting.history import History
 from exporter.counting.layout import Layout
 from exporter.counting.ledger import RowKey
 from exporter.models import MICRO, SECOND, SeriesKey, SourceKey
@@ -32,7 +35,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(path: Path) -> Iterator[Store]:
     with closing(Store(path, LAYOUT)) as store:
         store.load()
@@ -43,7 +46,8 @@ def page(number: int, source: SourceKey = LIST) -> Changes:
     """The ``number``-th page of a list, from 0: one row, and the list proven for another second."""
     values = [0] * LAYOUT.size
     values[slots.COMPLETIONS] = number + 1
-    covered = Coverage(origin=0, proven=START + number * SECOND, horizon=0, max_lateness=0)
+    history = History(top=0, done=0)
+    covered = Coverage(origin=0, proven=START + number * SECOND, horizon=0, max_lateness=0, history=history)
     return Changes(source, covered, settled={RowKey(START // SECOND + number, number): 16}, series={SERIES: values})
 
 
@@ -88,6 +92,19 @@ def test_a_mark_is_replaced_whole_and_readable_by_its_owner_only(tmp_path: Path)
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_mark_that_cannot_be_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db.mark"
+    highwater.write(path, HighWater("e", 1, {}))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # as on a disk with room for ten bytes
+    try:
+        with contextlib.suppress(OSError):
+            highwater.write(path, HighWater("e", 2, {}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert highwater.read(path) == HighWater("e", 1, {})
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"\0" * 80, b'{"epoch":"e","commits":1', b"[]", b'{"epoch":"e"}', b'{"epoch":1,"commits":"x","proven":{}}'],
@@ -104,10 +121,8 @@ def test_a_mark_that_is_absent_or_a_directory_is_none(tmp_path: Path) -> None:
     assert highwater.read(tmp_path) is None
 
 
-def test_a_mark_names_each_list(tmp_path: Path) -> None:
-    mark = HighWater("e", 1, {"acme/completions": 7})
-    assert mark.frontier(LIST) == 7
-    assert mark.frontier(OTHER_LIST) is None
+def test_a_mark_lies_beside_its_ledger_and_names_each_list(tmp_path: Path) -> None:
+    assert highwater.frontier_key(LIST) == "acme/completions"
     assert highwater.mark_path(tmp_path / "ledger.db") == tmp_path / "ledger.db.mark"
 
 
@@ -116,14 +131,16 @@ def test_a_mark_names_each_list(tmp_path: Path) -> None:
 
 def test_every_page_moves_the_mark(path: Path) -> None:
     with opened(path) as store:
-        assert highwater.read(highwater.mark_path(path)) is None
-        seen = []
+        seen = [mark_of(path)]
+        assert (seen[0].commits, seen[0].proven) == (0, {})
         for number in range(3):
             store.commit(page(number))
             seen.append(mark_of(path))
         store.commit(page(0, OTHER_LIST))
-    assert [mark.frontier(LIST) for mark in seen] == [START, START + SECOND, START + 2 * SECOND]
+    frontiers = [mark.proven.get("acme/completions") for mark in seen]
+    assert frontiers == [None, START, START + SECOND, START + 2 * SECOND]
     assert sorted({mark.commits for mark in seen}) == [mark.commits for mark in seen]
+    assert {mark.epoch for mark in seen} == {seen[0].epoch}
     assert mark_of(path).proven == {"acme/completions": START + 2 * SECOND, "acme/requests": START}
 
 
@@ -148,7 +165,6 @@ def test_a_mark_that_cannot_be_written_does_not_fail_the_commit(path: Path) -> N
 
 def test_a_first_start_has_lost_nothing(path: Path) -> None:
     with opened(path) as store:
-        assert store.created
         assert not store.rolled_back
         assert store.lost_frontier(LIST) is None
 
@@ -156,7 +172,6 @@ def test_a_first_start_has_lost_nothing(path: Path) -> None:
 def test_an_ordinary_restart_has_lost_nothing(path: Path) -> None:
     for number in range(3):
         with opened(path) as store:
-            assert store.created is (number == 0)
             assert not store.rolled_back
             assert store.lost_frontier(LIST) is None
             store.commit(page(number))
@@ -178,7 +193,7 @@ def test_an_unreadable_mark_is_none(path: Path, content: bytes | None) -> None:
         assert not store.rolled_back
         assert counted(store) == 1
         store.commit(page(1))
-    assert mark_of(path).frontier(LIST) == START + SECOND
+    assert mark_of(path).proven == {"acme/completions": START + SECOND}
     path.unlink()
     mark.write_bytes(b"{")
     with opened(path) as store:
@@ -198,7 +213,6 @@ def lose(path: Path) -> None:
 def test_a_lost_ledger_is_told_from_a_first_start(path: Path) -> None:
     lose(path)
     with opened(path) as store:
-        assert store.created
         assert not store.rolled_back
         assert store.lost_frontier(LIST) == START + 5 * SECOND
         assert store.lost_frontier(OTHER_LIST) == START + 7 * SECOND
@@ -224,7 +238,9 @@ def restart_after_another_list(path: Path) -> None:
 
 
 @pytest.mark.parametrize("between", [restart, restart_after_telemetry, restart_after_another_list])
-def test_what_was_lost_is_not_forgotten_before_the_list_begins_anew(path: Path, between: Callable[[Path], None]) -> None:
+def test_what_was_lost_is_not_forgotten_before_the_list_begins_anew(
+    path: Path, between: Callable[[Path], None]
+) -> None:
     lose(path)
     between(path)
     with opened(path) as store:
@@ -239,9 +255,17 @@ def test_a_lost_ledger_is_an_ordinary_one_once_every_list_has_begun_anew(path: P
         store.commit(page(9, OTHER_LIST))
     with opened(path) as store:
         assert not store.rolled_back
-        assert store.lost_frontier(LIST) is None
-        assert store.lost_frontier(OTHER_LIST) is None
     assert mark_of(path).proven == {"acme/completions": START + 8 * SECOND, "acme/requests": START + 9 * SECOND}
+
+
+def test_a_ledger_lost_again_is_known_by_what_each_list_had_last_proven(path: Path) -> None:
+    lose(path)
+    restart_after_another_list(path)
+    path.unlink()
+    with opened(path) as store:
+        assert not store.rolled_back
+        assert store.lost_frontier(LIST) == START + 5 * SECOND
+        assert store.lost_frontier(OTHER_LIST) == START
 
 
 # Rolled back
@@ -264,7 +288,6 @@ def test_an_older_copy_is_noticed_until_it_is_made_good(path: Path) -> None:
     for _ in range(2):
         with opened(path) as store:
             assert store.rolled_back
-            assert not store.created
             assert counted(store) == 3
             store.commit(page(2))
             assert mark_of(path) == ahead, "the mark is not taken back to what the copy knows"
@@ -272,7 +295,7 @@ def test_an_older_copy_is_noticed_until_it_is_made_good(path: Path) -> None:
         store.commit(page(3))
         store.settle_rollback()
         assert not store.rolled_back
-        assert mark_of(path).frontier(LIST) == START + 3 * SECOND
+        assert mark_of(path).proven == {"acme/completions": START + 3 * SECOND}
     with opened(path) as store:
         assert not store.rolled_back
         assert counted(store) == 4

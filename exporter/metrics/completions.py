@@ -132,20 +132,20 @@ def _exemplar(exemplar: Exemplar | None, unit: int) -> WireExemplar | None:
 
 def _worst(snapshot: Snapshot) -> GaugeMetricFamily:
     metric = GaugeMetricFamily(catalog.WORST.name, catalog.WORST.help, labels=catalog.WORST.labels)
+    shown: set[tuple[str, ...]] = set()
     for offender in snapshot.worst:
-        unit = MICRO if offender.reason == "credits" else SECOND
-        metric.add_metric(
-            [
-                offender.reason,
-                offender.account,
-                offender.source,
-                offender.model,
-                offender.skill,
-                UNPRINTABLE.sub("\ufffd", offender.completion_id)[:256],
-                completion_link(snapshot.link, offender),
-            ],
-            offender.value / unit,
+        labels = (
+            offender.reason,
+            offender.account,
+            offender.source,
+            offender.model,
+            offender.skill,
+            UNPRINTABLE.sub("\ufffd", offender.completion_id)[:256],
+            completion_link(snapshot.link, offender),
         )
+        if labels not in shown:  # ids may show alike; the worst comes first
+            shown.add(labels)
+            metric.add_metric(labels, offender.value / (MICRO if offender.reason == "credits" else SECOND))
     return metric
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
+import struct
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 GZIP_LEVEL = 1
+GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\4\xff"
+"""Deflate, no name, no time, fastest level, unknown system."""
+
 EOF_MARK = b"# EOF\n"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -28,10 +32,11 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """One exposition format of the published part: plain, and as a gzip member of its own."""
+    """One exposition format of the published part: plain, and deflated up to a byte boundary, with its checksum."""
 
     plain: bytes
     packed: bytes
+    crc: int
 
 
 class Exposition:
@@ -41,14 +46,14 @@ class Exposition:
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
-        self._text = self._openmetrics = _Form(b"", gzip.compress(b"", GZIP_LEVEL))
+        self._text = self._openmetrics = _form(b"")
 
     def publish(self, collect: Callable[[], Iterable[Metric]]) -> None:
         """Render the families that ``collect`` yields, in both formats."""
         registry = CollectorRegistry()
         registry.register(_Fixed(list(collect())))
-        self._text = _form(generate_latest(registry))
-        self._openmetrics = _form(_openmetrics(registry).removesuffix(EOF_MARK))
+        text, structured = generate_latest(registry), _openmetrics(registry).removesuffix(EOF_MARK)
+        self._text, self._openmetrics = _form(text), _form(structured)
 
     def scrape(self, accept: str, *, packed: bool) -> Rendered:
         """Answer a scrape: OpenMetrics if ``accept`` prefers it to text, gzip if ``packed``."""
@@ -59,8 +64,7 @@ class Exposition:
             form, own, kind = self._text, generate_latest(self._process), TEXT_TYPE
         if not packed:
             return Rendered(form.plain + own, kind, None)
-        # A gzip stream may have several members (RFC 1952, 2.2): the large one was packed at publish time.
-        return Rendered(form.packed + gzip.compress(own, GZIP_LEVEL), kind, "gzip")
+        return Rendered(_gzip(form, own), kind, "gzip")
 
 
 class _Fixed(Collector):
@@ -96,4 +100,22 @@ def _openmetrics(registry: CollectorRegistry) -> bytes:
 
 
 def _form(plain: bytes) -> _Form:
-    return _Form(plain, gzip.compress(plain, GZIP_LEVEL))
+    deflate = _deflate()
+    packed = deflate.compress(plain) + deflate.flush(zlib.Z_FULL_FLUSH)
+    return _Form(plain, packed, zlib.crc32(plain))
+
+
+def _gzip(form: _Form, rest: bytes) -> bytes:
+    """One gzip member (RFC 1952) of ``form`` and ``rest``: many clients read no second member.
+
+    After a full flush, further deflate blocks may follow that know nothing of those before.
+    """
+    deflate = _deflate()
+    size = (len(form.plain) + len(rest)) & 0xFFFFFFFF
+    trailer = struct.pack("<II", zlib.crc32(rest, form.crc), size)
+    return GZIP_HEADER + form.packed + deflate.compress(rest) + deflate.flush() + trailer
+
+
+def _deflate() -> zlib._Compress:
+    """A compressor of raw deflate blocks, without header and trailer."""
+    return zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)

@@ -46,9 +46,6 @@ def write(path: Path, mark: HighWater) -> None:
     Raises OSError.
     """
     scratch = path.with_name(path.name + ".new")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, msgspec.json.encode(mark))
-    finally:
-        os.close(descriptor)
+    with open(scratch, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(msgspec.json.encode(mark))
     os.replace(scratch, path)

@@ -29,6 +29,9 @@ PRUNE_ROWS = 20_000
 VANISHED_KEPT = 7 * 86_400
 """Seconds that a vanished row is remembered for, should it come back."""
 
+ALL_RELEASED = 2**31 - 1
+"""A mask of every group of families, of today or later."""
+
 SPEND_KEPT = 70 * 86_400 * SECOND
 """Credit sums are kept for two months of any length."""
 
@@ -45,6 +48,8 @@ class Store:
         self._layout = layout
         self._mark_path = highwater.mark_path(path)
         mark = highwater.read(self._mark_path)
+        if mark and mark.commits and path.exists() and path.stat().st_size == 0:
+            raise LedgerCorrupt(corrupt(path, f"it is empty after {mark.commits} commits"))
         self._db = connect(path)
         try:
             with explained(path):
@@ -191,6 +196,8 @@ class Store:
         """The lists have been walked again since the ledger was rolled back: what was lost is counted again."""
         with self._transaction():
             self._db.execute("DELETE FROM meta WHERE key = 'rolled_back'")
+            # What had been shown is unknown: going on from 0 would read as a reset.
+            self._db.execute("UPDATE series SET released = ?", (ALL_RELEASED,))
         self.rolled_back = False
         self._write_mark()
 
@@ -225,9 +232,9 @@ class Store:
         for *labels, mask, blob in rows:
             key = SeriesKey(*labels)
             values = array("q")
+            if len(blob) != self._layout.size * values.itemsize:
+                raise LedgerCorrupt(corrupt(self.path, f"the totals of {key} have {len(blob)} bytes"))
             values.frombytes(blob)
-            if len(values) != self._layout.size:
-                raise LedgerCorrupt(corrupt(self.path, f"the totals of {key} have {len(values)} values"))
             totals[key] = values.tolist()
             released[key] = mask
         return totals, released
@@ -251,15 +258,16 @@ class Store:
 
     def _forget(self, id_: int, coverage: Coverage) -> None:
         """Delete ids at or before the horizon, so many at a time; they are settled whether deleted yet or not."""
-        horizon = coverage.horizon // SECOND
+        end = (coverage.horizon // SECOND, -(2**63))
         cut = self._db.execute(
-            "SELECT second FROM settled WHERE source = ? ORDER BY second LIMIT 1 OFFSET ?", (id_, PRUNE_ROWS)
+            "SELECT second, hash FROM settled WHERE source = ? ORDER BY second, hash LIMIT 1 OFFSET ?",
+            (id_, PRUNE_ROWS),
         ).fetchone()
-        end = min(horizon, cut[0]) if cut else horizon
+        end = min(end, cut) if cut else end
         # A row that has vanished may come back: a listing that omitted it proves less than it seems to.
         self._db.execute(
-            "DELETE FROM settled WHERE source = ? AND second < ? AND (mark <> ? OR second < ?)",
-            (id_, end, VANISHED, end - VANISHED_KEPT),
+            "DELETE FROM settled WHERE source = ? AND (second, hash) < (?, ?) AND (mark <> ? OR second < ?)",
+            (id_, *end, VANISHED, end[0] - VANISHED_KEPT),
         )
         oldest = (coverage.proven - SPEND_KEPT) // (900 * SECOND)
         self._db.execute("DELETE FROM spend WHERE source = ? AND quarter < ?", (id_, oldest))

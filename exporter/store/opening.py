@@ -28,7 +28,6 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        path.chmod(0o600)
         return sqlite3.connect(path, isolation_level=None, timeout=1.0, cached_statements=64)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(
@@ -77,21 +76,31 @@ def prepare(db: sqlite3.Connection, path: Path, layout: str, *, lost: Mapping[st
     """
     # Exclusive from the first read on: no second process, and no second connection (SQLite before 3.51.3 could
     # reset the log under one).
+    log = path.with_name(f"{path.name}-wal")
+    pending = log.exists() and log.stat().st_size > 0  # such a log may yet complete the last page
     db.execute("PRAGMA locking_mode = EXCLUSIVE")
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
     db.execute("BEGIN EXCLUSIVE")
-    db.execute("COMMIT")
     version = db.execute("PRAGMA user_version").fetchone()[0]
     application = db.execute("PRAGMA application_id").fetchone()[0]
     tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    page_size = db.execute("PRAGMA page_size").fetchone()[0]
+    size = path.stat().st_size
+    db.execute("ROLLBACK")  # COMMIT would write a header into a file of a few bytes
+    # Nothing has been written so far: what is not ours is left as it is.
     if tables and application != APPLICATION_ID:
-        raise LedgerCorrupt(f"{path} is an SQLite file, but not a ledger of vlmrun-exporter")
+        raise LedgerCorrupt(
+            f"{path} is an SQLite file, but not a ledger of vlmrun-exporter: set ledger.path to a file of its own"
+        )
+    if not pending and size % page_size:
+        raise LedgerCorrupt(corrupt(path, "its last page is cut"))
     if version > VERSION:
         raise LedgerError(
             f"the ledger {path} has schema version {version}, made by a newer vlmrun-exporter; this one knows"
             f" up to {VERSION}: run the newer version"
         )
+    path.chmod(0o600)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
     if problems := [row[0] for row in db.execute("PRAGMA quick_check(3)") if row[0] != "ok"]:
         raise LedgerCorrupt(corrupt(path, "; ".join(problems)))
     _migrate(db, version)
@@ -120,4 +129,7 @@ def _identify(db: sqlite3.Connection, path: Path, layout: str, lost: Mapping[str
         db.executemany("INSERT INTO meta VALUES (?, ?)", list(values.items()))
         db.execute("COMMIT")
     elif meta["layout"] != layout:
-        raise LedgerError(f"the ledger {path} has other histogram buckets than this version of the exporter")
+        raise LedgerError(
+            f"the ledger {path} has other histogram buckets than this version of the exporter: run the version that"
+            f" made it, or move it away (mv {path} {path}.old; rm -f {path}-wal) to begin a new one"
+        )
