@@ -204,12 +204,13 @@ def _sweep(coverage: Coverage, pending: dict[int, Waiting], outcome: walks.Outco
     if outcome.step is Step.STUCK:
         return Sealed(_give_up(coverage, walk), unprovable=True)
     done = outcome.step is Step.DONE
-    # A deep sweep looks for rows below the frontier: until it has come down, they must not be forgotten.
-    proves = outcome.joined and (done or (walk.lo <= coverage.proven and not coverage.deep))
+    # While rows are looked for below the frontier, none may be forgotten until a sweep has come down to the horizon.
+    bottom = coverage.horizon if coverage.deep else coverage.proven
+    proves = outcome.joined and (walk.ended or walk.lo <= bottom)
     if outcome.joined and walk.started >= coverage.backlog_from and (walk.ended or walk.lo <= coverage.backlog_to):
         coverage = replace(coverage, backlog_from=0, backlog_to=0)
     if not proves:
-        return Sealed(replace(coverage, sweep=walk), unprovable=outcome.unprovable)
+        return Sealed(replace(coverage, sweep=None if done else walk), unprovable=outcome.unprovable)
     # What is left of the walk is a search for old pending rows: it must not keep the next sweep waiting.
     coverage = replace(_seal(coverage, walk), sweep=None, search=coverage.search if done else walk)
     return Sealed(coverage, _vanished(pending, walk), outcome.unprovable)

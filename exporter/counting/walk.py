@@ -128,10 +128,7 @@ def begin(
 
 def extent(page: Page) -> Extent | None:
     """Measure a page, rejected rows with a readable creation time included; None if no row has one."""
-    stamps = [row.created for row in page.rows]
-    for reject in page.rejects:
-        if reject.created is not None:
-            stamps.insert(min(reject.index, len(stamps)), reject.created)
+    stamps = _stamps(page) if page.rejects else [row.created for row in page.rows]
     if not stamps:
         return None
     lowest = stamps[0]
@@ -215,10 +212,21 @@ def _retreat(walk: Walk, paginator: Paginator) -> Outcome:
     return Outcome(Step.ON, again, joined=False)
 
 
+def _stamps(page: Page) -> list[int]:
+    """The readable creation times of a page, rejected rows' included, in the order of the wire."""
+    rejects = {reject.index: reject.created for reject in page.rejects}
+    rows = iter(page.rows)
+    places = (rejects[place] if place in rejects else next(rows).created for place in range(page.size))
+    return [stamp for stamp in places if stamp is not None]
+
+
 def _unreadable(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     """Judge a page without a readable time: empty, or of rejected rows only."""
     if page.size > 0:
-        return _leap(walk, page, paginator, unprovable=True)
+        stalled = replace(walk, stalls=walk.stalls + 1)
+        if stalled.stalls >= walk.patience:
+            return Outcome(Step.STUCK, stalled, joined=False, unprovable=True)
+        return _leap(stalled, page, paginator, unprovable=True)
     if walk.position.at_top:
         return Outcome(Step.DONE, replace(walk, ended=True), joined=True)
     if walk.disordered >= DISORDER_TRIES:
