@@ -25,6 +25,10 @@ run: $(VENV)/runtime.stamp  ## Run the demo: the exporter against the bundled VL
 test: $(VENV)/dev.stamp servers  ## Run every test, against the real servers that are there
 	$(BIN)/python -m pytest --durations=5 $(ARGS)
 
+.PHONY: soak
+soak: $(VENV)/dev.stamp  ## Kill the exporter 200 times amid every fault: is anything lost or doubled? (a quarter of an hour)
+	$(BIN)/python -m tests.e2e.soak $(ARGS)
+
 .PHONY: check
 check: check-style check-types check-layers check-prometheus  ## Lint, check types, layers and Prometheus files
 

@@ -85,6 +85,7 @@ class Runtime:
         self._clients: list[ApiClient] = []
         self._cycles: set[asyncio.Task[None]] = set()
         self._scheduler: AsyncIOScheduler | None = None
+        self._stopping = False
         self._caps = LabelCaps(config.labels.max_models, config.labels.max_skills, books.totals)
         self._budgets = credit_budgets(config)
         for account in config.accounts:
@@ -114,6 +115,7 @@ class Runtime:
 
     async def stop(self) -> None:
         """Stop polling. A transaction is never interrupted: it has no await in it."""
+        self._stopping = True
         if self._scheduler is not None:
             self._scheduler.shutdown(wait=False)
         for cycle in self._cycles:
@@ -243,6 +245,9 @@ class Runtime:
         try:
             await poller.poll()
             self._settle_rollback()
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
         finally:
             self._cycles.discard(task)
 

@@ -113,7 +113,7 @@ class Exporter(AbstractContextManager["Exporter"]):
             )
         self._ports: tuple[int, ...] = ()
         # An environment's proxy is none of a loopback server's business.
-        self.http = httpx.Client(timeout=10.0, trust_env=False)
+        self.http = httpx.Client(timeout=10.0, trust_env=False, headers={"accept-encoding": "identity"})
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client.core import Exemplar
+from prometheus_client.core import Exemplar, Metric
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Metric
 
 TEXT = "text/plain;version=0.0.4"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -70,5 +69,6 @@ class Scrape:
 
 def _parse(text: str, content_type: str) -> Iterable[Metric]:
     if content_type.startswith("application/openmetrics-text"):
-        return openmetrics.text_string_to_metric_families(text)  # type: ignore[no-untyped-call]  # it has no annotations
+        families: Iterable[Metric] = openmetrics.text_string_to_metric_families(text)
+        return families
     return text_string_to_metric_families(text)

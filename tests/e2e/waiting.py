@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(probe: Callable[[], T], seconds: float, what: str, *, every: float = 0.05) -> T:
+def until(probe: Callable[[], T | None], seconds: float, what: str, *, every: float = 0.05) -> T:
     """Return the first true result of ``probe``; raise AssertionError naming ``what`` and its last result otherwise."""
     deadline = time.monotonic() + seconds
     while True:

@@ -1,0 +1,103 @@
+"""A real Prometheus that scrapes one target every second, and answers queries."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.e2e.process import write
+from tests.e2e.soak import free_port
+from tests.e2e.waiting import until
+
+JOB = "vlmrun-exporter"
+"""The scrape job that rules and dashboards assume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The samples of one series as they are stored: times in seconds, oldest first."""
+
+    labels: Mapping[str, str]
+    samples: Sequence[tuple[float, float]]
+
+    @property
+    def rise(self) -> float:
+        """Last value less the first one."""
+        return self.samples[-1][1] - self.samples[0][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A running server."""
+
+    http: httpx.Client
+
+    def get(self, path: str, **params: str) -> Any:
+        """GET under ``/api/v1`` and return the data of the answer. Raises httpx.HTTPStatusError on a refusal."""
+        return self.http.get(f"/api/v1/{path}", params=params).raise_for_status().json()["data"]
+
+    def values(self, query: str, at: float | None = None) -> dict[frozenset[tuple[str, str]], float]:
+        """Evaluate an instant vector, at a time in seconds or now; return values by labels."""
+        when = {} if at is None else {"time": f"{at:.3f}"}
+        result = self.get("query", query=query, **when)["result"]
+        return {frozenset(each["metric"].items()): float(each["value"][1]) for each in result}
+
+    def value(self, query: str) -> float | None:
+        """Evaluate a query of at most one value; None without any."""
+        values = list(self.values(query).values())
+        assert len(values) <= 1, f"{query}: {len(values)} values"
+        return values[0] if values else None
+
+    def raw(self, selector: str) -> list[Series]:
+        """Return the stored samples of a range vector such as ``up[5m]``."""
+        result = self.get("query", query=selector)["result"]
+        return [
+            Series(each["metric"], [(float(time), float(value)) for time, value in each["values"]]) for each in result
+        ]
+
+
+@contextmanager
+def prometheus(binary: Path, folder: Path, target: str) -> Iterator[Prometheus]:
+    """Run ``binary`` with its data in ``folder``; it scrapes ``target`` (HOST:PORT)."""
+    scrape = {"job_name": JOB, "static_configs": [{"targets": [target]}]}
+    config = write(
+        folder / "prometheus.yml",
+        {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [scrape]},
+    )
+    address = f"127.0.0.1:{free_port()}"
+    log = folder / "prometheus.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [
+                binary,
+                f"--config.file={config}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address={address}",
+                "--enable-feature=exemplar-storage",
+            ],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        with httpx.Client(base_url=f"http://{address}", timeout=30.0, trust_env=False) as http:
+
+            def ready() -> bool:
+                assert process.poll() is None, log.read_text("utf-8", "replace")
+                try:
+                    return http.get("/-/ready").status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            until(ready, 30.0, "Prometheus is ready")
+            yield Prometheus(http)
+    finally:
+        process.terminate()
+        process.wait(30.0)

@@ -1,0 +1,200 @@
+"""Starting, stopping, reloading: signals, exit codes, and what survives them."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.process import Exporter, configuration, run, write
+from tests.e2e.standin import Standin
+from tests.e2e.upstream import PATHS, upstream
+from tests.e2e.waiting import until
+from tests.e2e.watch import Watch
+from tests.servers import answer, drip, silence
+
+RELOAD_OK = "vlmrun_exporter_config_last_reload_successful"
+RELOADED_AT = "vlmrun_exporter_config_last_reload_success_timestamp_seconds"
+INTERVAL = "vlmrun_exporter_poll_interval_seconds"
+POLLS = "vlmrun_exporter_polls_total"
+COUNTED = "vlmrun_completions_total"
+
+NEVER_ENDING = drip(answer().replace(b"content-length: 2", b"transfer-encoding: chunked"), b"1\r\n \r\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_five_seconds(number: signal.Signals, calm: Standin, tmp_path: Path) -> None:
+    with Exporter(write(tmp_path / "config.yaml", configuration(calm.url, tmp_path))) as exporter:
+        exporter.ready()
+        end = exporter.stop(number)
+        assert end.code == 0
+        assert end.seconds < 5
+        assert "msg=stopping" in exporter.logs
+
+
+@pytest.mark.parametrize("hanging", [silence, NEVER_ENDING], ids=["silent", "drip-feeding"])
+def test_sigterm_ends_it_while_polls_hang(hanging: Any, tmp_path: Path) -> None:
+    with upstream(dict.fromkeys(PATHS, hanging)) as server:
+        document = configuration(f"{server.url}/v1", tmp_path, poll={"timeout": "2m"})
+        with Exporter(write(tmp_path / "config.yaml", document)) as exporter:
+            until(lambda: len(server.requests) >= 3, 20, "all three lists are being polled")
+            assert exporter.get("/-/ready").status_code == 503
+            end = exporter.stop()
+            assert end.code == 0
+            assert end.seconds < 5
+
+
+def test_polls_that_sigterm_cuts_short_are_no_errors(tmp_path: Path) -> None:
+    with upstream(dict.fromkeys(PATHS, silence)) as server:
+        document = configuration(f"{server.url}/v1", tmp_path, poll={"timeout": "2m"})
+        with Exporter(write(tmp_path / "config.yaml", document)) as exporter:
+            until(lambda: len(server.requests) >= 3, 20, "all three lists are being polled")
+            assert exporter.stop().code == 0
+            assert "level=error" not in exporter.logs
+            assert "Traceback" not in exporter.logs
+
+
+def test_polls_that_a_reload_cuts_short_are_no_errors(tmp_path: Path) -> None:
+    with upstream(dict.fromkeys(PATHS, silence)) as server:
+        document = configuration(f"{server.url}/v1", tmp_path, poll={"timeout": "2m"})
+        with Exporter(write(tmp_path / "config.yaml", document), "--web.enable-lifecycle") as exporter:
+            until(lambda: len(server.requests) >= 3, 20, "all three lists are being polled")
+            assert exporter.reload().status_code == 200
+            until(lambda: len(server.requests) >= 6, 20, "and again under the new configuration")
+            assert exporter.reload().status_code == 200
+            assert exporter.scrape().sum("vlmrun_exporter_task_failures_total") == 0
+            assert "level=error" not in exporter.logs
+
+
+def test_sigterm_ends_it_while_a_scrape_hangs(calm: Standin, tmp_path: Path) -> None:
+    with Exporter(write(tmp_path / "config.yaml", configuration(calm.url, tmp_path))) as exporter:
+        exporter.ready()
+        with socket.create_connection(("127.0.0.1", exporter.ports[0])) as idle:
+            idle.sendall(b"GET /metrics HTTP/1.1\r\nhost: ")
+            end = exporter.stop()
+        assert end.code == 0
+        assert end.seconds < 5
+
+
+def test_sighup_takes_a_good_file_and_a_bad_one_changes_nothing(calm: Standin, tmp_path: Path) -> None:
+    document = configuration(calm.url, tmp_path)
+    config = write(tmp_path / "config.yaml", document)
+    with Exporter(config) as exporter:
+        exporter.ready()
+        before = exporter.scrape()
+        assert before.value(RELOAD_OK) == 1
+        assert before.value(INTERVAL, source="requests") == 0.3
+
+        write(config, document | {"poll": {"interval": 60}, "pol": {}})
+        exporter.send(signal.SIGHUP)
+        until(lambda: exporter.scrape().value(RELOAD_OK) == 0, 10, "the bad file is refused")
+        refused = exporter.scrape()
+        assert refused.value(INTERVAL, source="requests") == 0.3
+        assert refused.value(RELOADED_AT) == before.value(RELOADED_AT)
+        assert "interval: 300ms" in exporter.get("/config").text
+        page = exporter.get("/").text
+        assert "The last reload failed" in page
+        assert "poll.interval: 60 is a bare number: write 60s" in page
+        polls = refused.sum(POLLS)
+        until(lambda: exporter.scrape().sum(POLLS) > polls + 3, 10, "polls go on under the old configuration")
+
+        write(config, configuration(calm.url, tmp_path, poll={"interval": "700ms"}))
+        exporter.send(signal.SIGHUP)
+        until(lambda: exporter.scrape().value(RELOAD_OK) == 1, 10, "the good file is taken")
+        taken = exporter.scrape()
+        assert taken.value(INTERVAL, source="requests") == 0.7
+        assert taken.value(RELOADED_AT) > before.value(RELOADED_AT)
+        assert taken.sum(COUNTED) >= before.sum(COUNTED) > 0
+        assert "The last reload failed" not in exporter.get("/").text
+
+
+def test_a_reload_over_http_needs_the_flag(calm: Standin, tmp_path: Path) -> None:
+    with Exporter(write(tmp_path / "config.yaml", configuration(calm.url, tmp_path))) as exporter:
+        refused = exporter.reload()
+        assert refused.status_code == 403
+        assert "--web.enable-lifecycle" in refused.text
+
+
+def test_a_reload_over_http_answers_what_is_wrong(calm: Standin, tmp_path: Path) -> None:
+    document = configuration(calm.url, tmp_path)
+    config = write(tmp_path / "config.yaml", document)
+    with Exporter(config, "--web.enable-lifecycle") as exporter:
+        exporter.ready()
+        write(config, {**document, "slo": {"error_ratio": 2}})
+        bad = exporter.reload()
+        assert bad.status_code == 500
+        assert "slo.error_ratio: 2 is out of bounds" in bad.text
+        assert bad.text.endswith("The old configuration stays in force.\n")
+        assert exporter.scrape().value(RELOAD_OK) == 0
+
+        write(config, {**document, "ledger": {"path": str(tmp_path / "other.db")}})
+        moved = exporter.reload()
+        assert moved.status_code == 500
+        assert "ledger.path cannot be changed by a reload: restart the exporter" in moved.text
+
+        write(config, document)
+        good = exporter.reload()
+        assert (good.status_code, good.text) == (200, "Configuration reloaded.\n")
+        assert exporter.scrape().value(RELOAD_OK) == 1
+
+
+def test_a_reload_drops_and_takes_back_a_list_without_losing_its_counts(calm: Standin, tmp_path: Path) -> None:
+    document = configuration(calm.url, tmp_path)
+    account = document["accounts"][0]
+    fewer = {**document, "accounts": [{**account, "sources": {"completions": {}, "executions": {}}}]}
+    config = write(tmp_path / "config.yaml", document)
+    with Exporter(config, "--web.enable-lifecycle") as exporter:
+        exporter.ready()
+        until(lambda: exporter.scrape().sum(COUNTED, source="requests") > 0, 20, "requests are counted")
+        before = exporter.scrape().sum(COUNTED, source="requests")
+
+        write(config, fewer)
+        assert exporter.reload().status_code == 200
+        assert not list(exporter.scrape().samples(COUNTED, source="requests"))
+        assert exporter.get("/-/ready").status_code == 200
+
+        write(config, document)
+        assert exporter.reload().status_code == 200
+        assert exporter.scrape().sum(COUNTED, source="requests") >= before
+        exporter.ready()
+
+
+def test_reloads_in_the_middle_of_polls_set_nothing_back(calm: Standin, tmp_path: Path) -> None:
+    config = write(tmp_path / "config.yaml", configuration(calm.url, tmp_path, poll={"interval": "200ms"}))
+    with Exporter(config, "--web.enable-lifecycle") as exporter:
+        exporter.ready()
+        with Watch(f"{exporter.url}/metrics", pause=0.01) as watch:
+            for _ in range(5):
+                assert exporter.reload().status_code == 200
+                polls = exporter.scrape().sum(POLLS)
+                until(lambda polls=polls: exporter.scrape().sum(POLLS) > polls, 10, "polls go on")  # type: ignore[misc]
+        assert not watch.decreases
+        assert not watch.gone
+
+
+def test_counters_go_on_after_kill_9(calm: Standin, tmp_path: Path) -> None:
+    config = write(tmp_path / "config.yaml", configuration(calm.url, tmp_path))
+    with Exporter(config) as exporter:
+        exporter.ready()
+        until(lambda: exporter.scrape().sum(COUNTED) > 20, 20, "something is counted")
+        before = exporter.scrape()
+        exporter.kill()
+    with Exporter(config) as exporter:
+        after = exporter.scrape()
+        for name in (COUNTED, "vlmrun_completion_credits_total", POLLS, "vlmrun_exporter_api_requests_total"):
+            assert after.sum(name) >= before.sum(name) > 0
+
+
+def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
+    config = write(tmp_path / "config.yaml", configuration("http://127.0.0.1:9/v1", tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        end = run(f"--config.file={config}", f"--web.listen-address={address}", cwd=tmp_path)
+    assert end.returncode == 1
+    assert end.stderr == (
+        f"vlmrun-exporter: cannot listen on {address}: the port is already in use;"
+        " stop the process that holds it, or listen elsewhere\n"
+    )
