@@ -450,8 +450,9 @@ def test_an_empty_page_below_what_was_passed_without_proof_is_the_end_and_unprov
     assert taken(walk, page()) == Outcome(Step.DONE, expected, joined=True, unprovable=True)
 
 
-def test_a_page_of_unreadable_rows_is_passed() -> None:
-    outcome = take(under_way(), page(Poison(), Poison()), OFFSET)
+@pytest.mark.parametrize("shown", [page(Poison()), page(Poison(), Poison())], ids=["one", "two"])
+def test_a_page_of_unreadable_rows_is_passed(shown: Page) -> None:
+    outcome = take(under_way(), shown, OFFSET)
     assert (outcome.step, outcome.joined, outcome.unprovable) == (Step.ON, True, True)
     assert (outcome.walk.position, outcome.walk.leapt, outcome.walk.lo) == (Position(skip=41), SECOND, 50)
 
@@ -551,12 +552,13 @@ def test_an_empty_page_ends_the_reading_of_a_list_out_of_order() -> None:
     assert taken(walk, page()) == Outcome(Step.STUCK, walk, joined=False, unprovable=True)
 
 
-def test_repeated_pages_out_of_order_end_as_stuck() -> None:
-    walk = take(under_way(disordered=DISORDER_TRIES, patience=2 * REPEAT_COST), DISORDERED, OFFSET).walk
+@pytest.mark.parametrize("again", [DISORDERED, page(60, 50)], ids=["full", "two rows"])
+def test_repeated_pages_out_of_order_end_as_stuck(again: Page) -> None:
+    walk = take(under_way(disordered=DISORDER_TRIES, patience=2 * REPEAT_COST, least=1), again, OFFSET).walk
     assert walk.stalls == 0
-    again = take(walk, DISORDERED, OFFSET)
-    assert (again.step, again.walk.stalls) == (Step.ON, REPEAT_COST)
-    assert take(again.walk, DISORDERED, OFFSET).step is Step.STUCK
+    second = take(walk, again, OFFSET)
+    assert (second.step, second.walk.stalls) == (Step.ON, REPEAT_COST)
+    assert take(second.walk, again, OFFSET).step is Step.STUCK
 
 
 def test_a_single_row_shown_again_is_no_repeated_page() -> None:
@@ -594,8 +596,8 @@ def test_a_page_that_reaches_no_deeper_costs_patience() -> None:
     assert (outcome.step, outcome.walk.stalls, outcome.walk.lo) == (Step.ON, 4, 50)
 
 
-def test_a_page_that_repeats_costs_more_patience() -> None:
-    again = page(60, 59, 58, 57)
+@pytest.mark.parametrize("again", [page(60, 59, 58, 57), page(60, 59)], ids=["full", "two rows"])
+def test_a_page_that_repeats_costs_more_patience(again: Page) -> None:
     walk = take(under_way(), again, OFFSET).walk
     assert take(walk, again, OFFSET).walk.stalls == 1 + REPEAT_COST
 

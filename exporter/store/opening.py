@@ -61,9 +61,10 @@ def as_poll_error() -> Iterator[None]:
 
 def corrupt(path: Path, problem: str) -> str:
     """Say what is damaged, and how to recover, in one line."""
+    said = " ".join(problem.split())
     return (
-        f"the ledger {path} is damaged ({' '.join(problem.split())}). It is not replaced by itself, because every counter would start"
-        f" again from 0. To recover: restore {path.name} from a backup; or, to begin a new ledger, move it away"
+        f"the ledger {path} is damaged ({said}). It is not replaced by itself, because every counter would start again"
+        f" from 0. To recover: restore {path.name} from a backup; or, to begin a new ledger, move it away"
         f" (mv {path} {path}.damaged; rm -f {path}-wal) and start again: counting then resumes from now, and the time"
         f' since its last commit is reported in vlmrun_exporter_coverage_gap_seconds{{state="lost"}}.'
     )
