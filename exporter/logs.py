@@ -30,8 +30,14 @@ _MAX_DEPTH: Final = 8
 _BARE: Final = re.compile(r"[A-Za-z0-9_.:/@+,<>()%*~-]+")
 _FIRST_KEYS: Final = ("ts", "level", "logger", "msg")
 
-# httpx logs addresses at info and httpcore headers at debug; APScheduler logs every poll's start and end.
-_QUIET_LOGGERS: Final = ("httpx", "httpcore", "hpack", "apscheduler")
+# httpx logs addresses at info and httpcore headers at debug; APScheduler logs every poll's start and end, and warns of
+# every turn that is skipped because a poll takes longer than its interval, as it may in an outage.
+_QUIET_LOGGERS: Final = {
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "hpack": logging.WARNING,
+    "apscheduler": logging.ERROR,
+}
 # uvicorn gives these handlers of their own unless told otherwise.
 _ROUTED_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
@@ -146,8 +152,8 @@ def _install(handler: logging.Handler, level: int) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
-    for name in _QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name, least in _QUIET_LOGGERS.items():
+        logging.getLogger(name).setLevel(max(level, least))
     for name in _ROUTED_LOGGERS:
         routed = logging.getLogger(name)
         routed.handlers.clear()

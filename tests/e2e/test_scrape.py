@@ -41,7 +41,7 @@ def test_a_live_scrape_in_every_form(calm: Standin, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("accept", [TEXT, OPENMETRICS])
-def test_a_packed_scrape_is_whole_for_clients_that_know_one_gzip_member_only(
+def test_a_packed_scrape_is_whole_for_a_client_that_reads_one_gzip_member(
     accept: str, calm: Standin, tmp_path: Path
 ) -> None:
     with Exporter(write(tmp_path / "config.yaml", configuration(calm.url, tmp_path))) as exporter:
