@@ -13,10 +13,6 @@ from exporter.counting import coverage as cover
 from exporter.counting import walk as walks
 from exporter.counting.coverage import (
     CLOCK_MARGIN,
-    LONGEST_OPEN,
-    REGRESSION_PATIENCE,
-    SEARCH_RETRY,
-    TRIES_BEFORE_CONCEDING,
     Coverage,
     Sealed,
     Waiting,
@@ -32,6 +28,7 @@ CURSOR = CursorPaginator()
 both = pytest.mark.parametrize("paginator", [OFFSET, CURSOR], ids=["offset", "cursor"])
 
 NOW = 1_000_000 * SECOND
+HOUR = 3600 * SECOND
 LATENESS = 900 * SECOND
 PROVEN = NOW - 2_000 * SECOND
 FRONTIER = NOW - LATENESS - CLOCK_MARGIN
@@ -91,6 +88,9 @@ def test_counting_starts_now_and_the_frontier_below_what_may_be_under_way() -> N
         horizon=frontier,
         max_lateness=LATENESS,
         history=History(top=frontier, done=frontier),
+        newest=0,
+        lost=0,
+        lost_until=0,
     )
 
 
@@ -156,7 +156,7 @@ def test_a_newest_page_that_lacks_the_newest_known_row_may_not(shown: Page) -> N
     assert cover.look(KNOWN, shown) == (replace(KNOWN, regressed_since=NOW), False)
 
 
-@pytest.mark.parametrize(("waited", "usable"), [(REGRESSION_PATIENCE - 1, False), (REGRESSION_PATIENCE, True)])
+@pytest.mark.parametrize(("waited", "usable"), [(HOUR - 1, False), (HOUR, True)])
 def test_a_newest_row_that_stays_hidden_is_taken_for_deleted_in_the_end(waited: int, usable: bool) -> None:
     hidden = replace(KNOWN, regressed_since=NOW)
     later = NOW + waited
@@ -165,7 +165,7 @@ def test_a_newest_row_that_stays_hidden_is_taken_for_deleted_in_the_end(waited: 
 
 
 def test_an_emptied_list_is_believed_in_the_end() -> None:
-    hidden = replace(KNOWN, regressed_since=NOW - REGRESSION_PATIENCE)
+    hidden = replace(KNOWN, regressed_since=NOW - HOUR)
     assert cover.look(hidden, page(observed=NOW)) == (replace(KNOWN, newest=0, regressed_since=0), True)
 
 
@@ -386,7 +386,7 @@ def test_a_deep_sweep_seals_at_the_horizon_and_leaves_older_pending_rows_to_a_se
     assert after.search is not None
 
 
-@pytest.mark.parametrize("failed", range(TRIES_BEFORE_CONCEDING - 1))
+@pytest.mark.parametrize("failed", [0, 1])
 def test_an_unprovable_stretch_is_held_open_and_tried_again(failed: int) -> None:
     tried = replace(KNOWN, failed=failed, deep=True)
     sealed = swept(sweeping(tried, unproven=7), reaching(tried.horizon))
@@ -399,7 +399,7 @@ def test_an_unprovable_stretch_is_held_open_and_tried_again(failed: int) -> None
 def test_an_unprovable_stretch_is_given_up_as_lost_in_the_end_but_no_more_than_was_open(
     unproven: int, lost: int
 ) -> None:
-    tried = replace(KNOWN, failed=TRIES_BEFORE_CONCEDING - 1, lost=100, deep=True)
+    tried = replace(KNOWN, failed=2, lost=100, deep=True)
     expected = replace(
         KNOWN, proven=FRONTIER, horizon=FRONTIER - LATENESS, lost=100 + lost, lost_until=FRONTIER, failed=0
     )
@@ -432,7 +432,7 @@ def test_a_sweep_that_gets_stuck_ends_and_proves_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("failed", "open_for"),
-    [(TRIES_BEFORE_CONCEDING - 2, LONGEST_OPEN + SECOND), (TRIES_BEFORE_CONCEDING + 50, LONGEST_OPEN)],
+    [(1, 24 * HOUR + SECOND), (50, 24 * HOUR)],
     ids=["too few tries", "not open long enough"],
 )
 def test_a_depth_that_no_sweep_reaches_is_held_open(failed: int, open_for: int) -> None:
@@ -441,13 +441,13 @@ def test_a_depth_that_no_sweep_reaches_is_held_open(failed: int, open_for: int) 
 
 
 def test_a_depth_that_no_sweep_reaches_for_a_day_is_given_up_as_lost() -> None:
-    oldest = NOW - LATENESS - LONGEST_OPEN
+    oldest = NOW - LATENESS - 24 * HOUR
     waiting = replace(
         KNOWN,
         proven=oldest - 40,
         horizon=oldest - 40 - LATENESS,
         lost=2,
-        failed=TRIES_BEFORE_CONCEDING - 1,
+        failed=2,
         deep=True,
     )
     expected = replace(
@@ -456,7 +456,7 @@ def test_a_depth_that_no_sweep_reaches_for_a_day_is_given_up_as_lost() -> None:
         horizon=oldest - LATENESS,
         lost=42,
         lost_until=oldest,
-        failed=TRIES_BEFORE_CONCEDING,
+        failed=3,
         deep=False,
     )
     assert stuck(sweeping(waiting)).coverage == expected
@@ -534,9 +534,9 @@ def test_a_search_without_proof_tells_nothing() -> None:
 
 
 def test_a_search_that_gets_stuck_pauses_and_moves_nothing() -> None:
-    expected = Sealed(replace(KNOWN, search_after=NOW + SEARCH_RETRY), unprovable=True)
+    expected = Sealed(replace(KNOWN, search_after=NOW + HOUR), unprovable=True)
     assert searched(searching(patience=1), page(NOW, NOW - 1)) == expected
-    assert cover.search_refused(searching(), {7: Waiting(created=PROVEN, seen=0)}, OFFSET) == expected
+    assert cover.search_refused(searching(), {7: Waiting(created=NOW + 1, seen=0)}, OFFSET) == expected
 
 
 def test_a_refused_anchor_does_not_end_a_search() -> None:
@@ -545,8 +545,15 @@ def test_a_refused_anchor_does_not_end_a_search() -> None:
     assert cover.search_refused(coverage, {}, CURSOR) == Sealed(expected)
 
 
-def test_an_unprovable_page_of_a_search_is_said() -> None:
-    assert searched(searching(), page(NOW + 1, PROVEN + 5, NOW - 5, NOW - 6)).unprovable
+@pytest.mark.parametrize(
+    ("search", "shown"),
+    [
+        pytest.param(searching(), page(NOW + 1, PROVEN + 5, NOW - 5, NOW - 6), id="that goes on"),
+        pytest.param(searching(leapt=SECOND), reaching(PROVEN - 100), id="that is done"),
+    ],
+)
+def test_an_unprovable_page_of_a_search_is_said(search: Coverage, shown: Page) -> None:
+    assert searched(search, shown).unprovable
 
 
 # All together

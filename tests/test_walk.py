@@ -414,6 +414,7 @@ def test_a_list_that_ends_above_what_needs_proof_is_walked_to_its_end() -> None:
     [
         pytest.param(42, page(43, 42, 41, 40), 50 - 43, id="the passed ties are above the ceiling"),
         pytest.param(43, page(43, 42, 41, 40), SECOND + 50 - 43, id="the next page begins at the ceiling"),
+        pytest.param(40, page(43, 42, 41, 40), 50 - 43, id="the next page ends at the ceiling"),
         pytest.param(39, page(43, 42, 41, 40), 0, id="the whole page is above the ceiling"),
     ],
 )
