@@ -76,6 +76,7 @@ class Books:
             counters=counters,
             spend=delta.spend,
             offenders=offenders,
+            observed=now,
         )
         self.store.commit(changes)
         self._adopt(changes)

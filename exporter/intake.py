@@ -74,8 +74,15 @@ class Intake:
         self._lateness = lateness
         self._history_since = history_since
         self._reported: OrderedDict[bytes, None] = OrderedDict()
-        self.swept = False
-        """Whether a sweep has moved the frontier since the start."""
+        self._thorough = False
+        """Whether the running sweep was begun since the start, and looks for every pending row whose turn it is."""
+        self._sealed = False
+        """Whether such a sweep has moved the frontier."""
+
+    @property
+    def swept(self) -> bool:
+        """Whether the whole list has been walked since the start: all that a rolled back ledger had lost is counted."""
+        return self._sealed and self.coverage is not None and self.coverage.search is None
 
     @property
     def coverage(self) -> Coverage | None:
@@ -117,10 +124,13 @@ class Intake:
         )
         outcome = walks.take(chain, page, self.paginator)
         reaches = outcome.step is not walks.Step.ON
-        starts = coverage.sweep is None and usable
+        unread = 0 if reaches else outcome.walk.lo - known
+        starts = usable and (coverage.sweep is None or cover.overtaken(coverage, unread))
         if starts:
             if not reaches:
                 coverage = cover.backlog(coverage, page.observed, known)
+            # While an older search is on, a sweep does not go down to the pending rows whose turn it is.
+            self._thorough = coverage.search is None
             coverage = cover.begin_sweep(
                 coverage,
                 self.waiting,
@@ -218,13 +228,14 @@ class Intake:
     def _apply(self, coverage: Coverage, page: Page) -> Entries:
         keys = [ledger.row_key(self.source.key, row) for row in page.rows]
         marks = self._books.store.marks(self.source.key, keys)
+        self._tally.recount = self._books.store.recount
         return ledger.apply(coverage, self.waiting, page, keys, marks, self._tally)
 
     def _sweep(self, coverage: Coverage, page: Page) -> None:
         entries = self._apply(coverage, page)
         sealed = cover.sweep_page(coverage, self.waiting, page, self.paginator)
         self._conclude(page, entries, sealed)
-        self.swept = self.swept or sealed.coverage.proven > coverage.proven
+        self._sealed = self._sealed or (self._thorough and sealed.coverage.proven > coverage.proven)
 
     def _conclude(self, page: Page, entries: Entries, sealed: Sealed) -> None:
         vanished = ledger.vanish(entries, self.waiting, sealed.vanished)

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
+
+from exporter.api.pages import OffsetPaginator
 from exporter.counting import walk as walks
 from exporter.counting.layout import Layout
 from exporter.counting.walk import Step, Walk
-from exporter.models import Completion, Page, Paginator, Reject, RejectReason, Status
+from exporter.models import Completion, Page, Paginator, Position, Reject, RejectReason, Status
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,49 @@ def descend(
         if outcome.step is not Step.ON:
             return Descent(outcome.step, walk, frozenset(shown))
     raise AssertionError(f"the walk has not ended after {most} pages")
+
+
+def under_way(
+    *,
+    lo: int = 50,
+    edge: int = 50,
+    floor: int = 0,
+    limit: int = 4,
+    base_limit: int = 4,
+    ceiling: int = walks.TOP,
+    position: Position | None = None,
+    least: int = 3,
+    patience: int = walks.PATIENCE,
+    retreats: int = 0,
+    stalls: int = 0,
+    leapt: int = 0,
+    unproven: int = 0,
+    disordered: int = 0,
+) -> Walk:
+    """A walk that has come down to ``lo``, where it met its oldest row, in pages of four."""
+    return Walk(
+        started=1_000,
+        floor=floor,
+        ceiling=ceiling,
+        lo=lo,
+        edge=edge,
+        limit=limit,
+        base_limit=base_limit,
+        position=Position(skip=40) if position is None else position,
+        least=least,
+        patience=patience,
+        retreats=retreats,
+        stalls=stalls,
+        leapt=leapt,
+        unproven=unproven,
+        disordered=disordered,
+    )
+
+
+def taken(walk: Walk, shown: Page, paginator: Paginator | None = None) -> walks.Outcome:
+    """What `take` makes of the page, without the page's fingerprint, which says nothing to a reader."""
+    outcome = walks.take(walk, shown, paginator or OffsetPaginator())
+    return replace(outcome, walk=replace(outcome.walk, fingerprint=0))
 
 
 LAYOUT = Layout.of(duration=(10, 20), time_to_first_token=(5,), output_length=(100, 200, 300), cost=(1_000, 2_000))

@@ -126,6 +126,21 @@ def test_a_family_that_appears_between_the_commit_and_the_release_stays_at_0() -
     assert newborn.state(KEY) == (Shown.COMPLETIONS, Shown.OUTPUT)
 
 
+def test_a_family_that_appears_after_the_clock_was_set_back_releases_no_other_before_its_time() -> None:
+    newborn = births()
+    newborn.show(KEY, values(), NOW)
+    newborn.show(KEY, values(slots.INPUT_ROWS), NOW - 10)
+    assert release_due(newborn, NOW - 10 + HOLD) == {KEY: Shown.INPUT}
+    assert newborn.state(KEY) == (Shown.INPUT, Shown.COMPLETIONS)
+
+
+def test_what_is_released_again_stays_as_it_is() -> None:
+    newborn = births()
+    newborn.show(KEY, values(), NOW)
+    newborn.release(release_due(newborn, NOW + HOLD))
+    assert newborn.state(KEY) == (Shown.COMPLETIONS, NOTHING)
+
+
 def test_series_are_held_each_for_itself() -> None:
     newborn = births()
     newborn.show(KEY, values(), NOW)

@@ -92,6 +92,14 @@ def test_a_mark_is_replaced_whole_and_readable_by_its_owner_only(tmp_path: Path)
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_crash_left_of_a_mark_is_used_up_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db.mark"
+    path.with_name("ledger.db.mark.new").write_bytes(b'{"epoch":"e","commits":10000000000')
+    highwater.write(path, HighWater("e", 2, {}))
+    assert highwater.read(path) == HighWater("e", 2, {})
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_mark_that_cannot_be_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db.mark"
     highwater.write(path, HighWater("e", 1, {}))
@@ -354,6 +362,12 @@ def test_a_log_that_lost_its_last_commit_is_noticed(path: Path, tmp_path: Path, 
 
 def test_the_mark_is_what_the_next_version_can_read() -> None:
     """Names on disk are not renamed: an exporter that is updated would take its ledger for a first start's."""
-    assert msgspec.json.encode(HighWater("e", 1, {"acme/completions": 2})) == (
-        b'{"epoch":"e","commits":1,"proven":{"acme/completions":2}}'
+    assert msgspec.json.encode(HighWater("e", 1, {"acme/completions": 2}, 3)) == (
+        b'{"epoch":"e","commits":1,"proven":{"acme/completions":2},"observed":3}'
     )
+
+
+def test_a_mark_of_the_first_version_does_not_know_when_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db.mark"
+    path.write_bytes(b'{"epoch":"e","commits":1,"proven":{"acme/completions":2}}')
+    assert highwater.read(path) == HighWater("e", 1, {"acme/completions": 2}, 0)

@@ -63,7 +63,7 @@ def test_a_walk_back_is_due_until_it_reaches_the_floor(history: History, due: bo
 
 
 def test_a_walk_back_begins_at_the_top_of_the_list_and_proves_from_where_it_left_off() -> None:
-    begun = back.begin(History(top=100, done=80, unproven=3), started=NOW, floor=20, limit=100, least=10)
+    begun = back.begin(History(top=100, done=80, unproven=3), started=NOW, floor=20, limit=100, least=7)
     walk = Walk(
         started=NOW,
         floor=20,
@@ -72,7 +72,7 @@ def test_a_walk_back_begins_at_the_top_of_the_list_and_proves_from_where_it_left
         edge=TOP,
         limit=100,
         base_limit=100,
-        least=10,
+        least=7,
         patience=PATIENCE,
     )
     assert begun == History(top=100, done=80, unproven=3, walk=walk)
@@ -121,6 +121,12 @@ def test_a_walk_back_that_gets_stuck_pauses_and_keeps_what_is_done_and_what_it_p
     resting = History(top=80, done=80, unproven=7, resume_at=NOW + RETRY)
     assert back.refused(walking_back(7), OFFSET) == resting
     assert back.take(walking_back(7, patience=1), page(80, 79), OFFSET) == (resting, range(0), True)
+
+
+def test_a_walk_back_that_gets_stuck_on_what_it_cannot_prove_keeps_that_too() -> None:
+    begun = walking_back(7, leapt=SECOND, lo=60, edge=60, patience=1)
+    resting = History(top=80, done=60, unproven=7 + SECOND + 0, resume_at=NOW + RETRY)
+    assert back.take(replace(begun, done=60), page(60, 60, 60, 60), OFFSET) == (resting, range(0), True)
 
 
 def test_a_refused_anchor_does_not_end_a_walk_back() -> None:

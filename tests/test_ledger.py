@@ -280,6 +280,34 @@ def test_rows_of_one_page_are_decided_each_for_itself() -> None:
     assert entries.settled == {key_of(new): fingerprint(new)}
 
 
+def test_rows_of_one_page_add_up_by_what_became_of_them() -> None:
+    unknown = [row(seconds * SECOND, f"cmpl-{seconds}") for seconds in (400, 401, 402)]
+    late = [row(seconds * SECOND, f"cmpl-{seconds}") for seconds in (300, 299)]
+    forgotten = [row(seconds * SECOND, f"cmpl-{seconds}") for seconds in (200, 199, 198, 197)]
+    entries = decide(LATER, *unknown, *late, *forgotten)
+    assert entries.outcomes == Counter({RowOutcome.COUNTED: 5, RowOutcome.SETTLED: 4})
+    assert entries.beyond_lateness == 2
+
+
+def test_rows_from_before_the_start_add_up_as_settled() -> None:
+    entries = decide(AT_START, *(row(150 * SECOND + place, f"cmpl-{place}") for place in range(3)))
+    assert entries.outcomes == Counter({RowOutcome.SETTLED: 3})
+    assert len(entries.settled) == 3
+
+
+@pytest.mark.parametrize("keys", [1, 3], ids=["too few", "too many"])
+def test_rows_without_their_own_keys_are_not_counted(keys: int) -> None:
+    each = billed(400 * SECOND)
+    with pytest.raises(ValueError, match="zip"):
+        apply(LATER, {}, page(each, each, observed=NOW), [key_of(each)] * keys, {}, tally())
+
+
+def test_a_row_is_known_by_the_least_of_all_fingerprints_too() -> None:
+    each = billed(400 * SECOND)
+    entries = decide(LATER, each, marks={key_of(each): FIRST_FINGERPRINT})
+    assert entries.outcomes == Counter({RowOutcome.DUPLICATE: 1})
+
+
 def test_an_empty_page_changes_nothing() -> None:
     assert decide(LATER) == Entries()
 
@@ -311,6 +339,14 @@ def test_a_vanished_row_is_marked_and_no_longer_awaited() -> None:
     waiting = {7: Waiting(created=1_500_000, seen=0), 8: Waiting(created=9, seen=0)}
     assert vanish(entries, waiting, [7]) == 1
     assert entries == Entries(settled={RowKey(1, 7): VANISHED}, done_waiting={7})
+
+
+def test_every_row_that_vanished_is_marked_and_reported_whatever_the_page_shows() -> None:
+    waiting = {hash_: Waiting(created=9, seen=0) for hash_ in (6, 7, 8)}
+    entries = Entries(waiting={6: Waiting(created=9, seen=NOW)})
+    assert vanish(entries, waiting, [6, 7, 8]) == 2
+    assert entries.settled == {RowKey(0, 7): VANISHED, RowKey(0, 8): VANISHED}
+    assert entries.done_waiting == {7, 8}
 
 
 def test_a_row_that_the_page_itself_shows_has_not_vanished() -> None:

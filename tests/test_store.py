@@ -57,9 +57,10 @@ PAGE_ROWS = 5
 
 DAMAGED = (
     "the ledger {path} is damaged ({problem}). It is not replaced by itself, because every counter would start again"
-    " from 0. To recover: restore ledger.db from a backup; or, to begin a new ledger, move it away (mv {path}"
-    " {path}.damaged; rm -f {path}-wal) and start again: counting then resumes from now, and the time since its last"
-    ' commit is reported in vlmrun_exporter_coverage_gap_seconds{{state="lost"}}.'
+    " from 0. To recover: restore ledger.db from a backup, without a log of another time beside it (rm -f {path}-wal"
+    " first); or, to begin a new ledger, move it away (mv {path} {path}.damaged; rm -f {path}-wal) and start again:"
+    " counting then resumes from now, and the time since its last commit is reported in"
+    ' vlmrun_exporter_coverage_gap_seconds{{state="lost"}}.'
 )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exporter.counting import layout as slots
 from exporter.counting.labels import LabelCaps
 from exporter.counting.layout import COUNTERS, Histogram, Layout
-from exporter.counting.totals import QUARTER, Delta, Tally, siblings
+from exporter.counting.totals import QUARTER, Delta, Recount, Tally, siblings
 from exporter.counting.worst import WINDOW
 from exporter.models import (
     MICRO,
@@ -204,6 +204,27 @@ def test_a_row_ended_as_far_as_it_tells_at(each: Completion, ended: int) -> None
 # Labels
 
 
+COPIED, NOTICED = NOW - 100 * LATE_AFTER, NOW - 10 * LATE_AFTER
+
+
+@pytest.mark.parametrize(
+    ("ended", "late"),
+    [
+        pytest.param(COPIED - LATE_AFTER - 1, "true", id="late already when the copy was made"),
+        pytest.param(COPIED - LATE_AFTER, "false", id="just not late when the copy was made"),
+        pytest.param(COPIED + 1, "false", id="counted at once after the copy was made"),
+        pytest.param(NOTICED, "false", id="the last one that was counted before"),
+        pytest.param(NOTICED + 1, "true", id="not counted before, and late now"),
+        pytest.param(NOW - LATE_AFTER, "false", id="not counted before, and not late"),
+    ],
+)
+def test_a_row_counted_again_from_a_restored_copy_is_late_if_it_was_late_the_first_time(ended: int, late: str) -> None:
+    delta, adding = Delta(), tally()
+    adding.recount = Recount(since=COPIED, until=NOTICED)
+    adding.count(delta, row(ended), NOW)
+    assert [key.late for key in delta.series] == [late]
+
+
 def test_names_beyond_the_caps_are_other_and_reported() -> None:
     delta = counted(
         row(NOW, model="m", skill="s"), row(NOW, model="n", skill="t"), row(NOW, model="m"), caps=LabelCaps(1, 1)
@@ -214,6 +235,20 @@ def test_names_beyond_the_caps_are_other_and_reported() -> None:
         ("m", "none"): 1,
     }
     assert delta.overflow == {"model": 1, "skill": 1}
+
+
+def test_every_row_whose_name_is_beyond_the_caps_is_reported() -> None:
+    rows = [row(NOW, model=model, skill=f"of {model}") for model in ("m", "n", "o", "n")]
+    assert counted(*rows, caps=LabelCaps(1, 1)).overflow == {"model": 3, "skill": 3}
+
+
+def test_each_account_fills_its_own_caps() -> None:
+    caps = LabelCaps(1, 1)
+    for account, name in (("a", "m"), ("b", "n")):
+        delta = Delta()
+        tally(caps=caps, source=SourceKey(account, "completions")).count(delta, row(NOW, model=name, skill=name), NOW)
+        assert [key[:4] for key in delta.series] == [(account, "completions", name, name)]
+        assert not delta.overflow
 
 
 def test_a_missing_skill_is_nothing_to_report() -> None:
@@ -251,6 +286,11 @@ def test_successes_with_few_tokens_are_low_and_of_those_the_long_ones_slow(
 ) -> None:
     values = values_of(row(NOW, status=status, output_tokens=tokens, duration=duration))
     assert (values[slots.LOW_TOKEN], values[slots.SLOW_LOW_TOKEN]) == (low, slow)
+
+
+def test_slow_and_low_rows_add_up() -> None:
+    (values,) = counted(*[row(NOW, output_tokens=1, duration=60 * SECOND)] * 3).series.values()
+    assert (values[slots.LOW_TOKEN], values[slots.SLOW_LOW_TOKEN]) == (3, 3)
 
 
 STRICT = SlowLowToken(max_output_tokens=1, min_duration=1, alert_ratio=0.5)

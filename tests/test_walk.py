@@ -10,12 +10,9 @@ from msgspec.structs import replace
 
 from exporter.api.pages import CursorPaginator, OffsetPaginator
 from exporter.counting.walk import (
-    DISORDER_TRIES,
     LEAST_CAPACITY,
     MAX_LIMIT,
     PATIENCE,
-    REPEAT_COST,
-    TOLERATED_DISORDER,
     TOP,
     Extent,
     Outcome,
@@ -23,59 +20,15 @@ from exporter.counting.walk import (
     Walk,
     begin,
     extent,
-    miss,
     take,
 )
 from exporter.models import SECOND, Completion, Page, Paginator, Position
-from tests.builders import Poison, Shelf, descend, newest_first, page, row
+from tests.builders import Poison, Shelf, descend, newest_first, page, row, taken, under_way
 
 OFFSET = OffsetPaginator()
 CURSOR = CursorPaginator()
 
 both = pytest.mark.parametrize("paginator", [OFFSET, CURSOR], ids=["offset", "cursor"])
-
-
-def under_way(
-    *,
-    lo: int = 50,
-    edge: int = 50,
-    floor: int = 0,
-    limit: int = 4,
-    base_limit: int = 4,
-    ceiling: int = TOP,
-    position: Position | None = None,
-    least: int = 3,
-    patience: int = PATIENCE,
-    retreats: int = 0,
-    stalls: int = 0,
-    leapt: int = 0,
-    unproven: int = 0,
-    disordered: int = 0,
-) -> Walk:
-    """A walk that has come down to ``lo``, where it met its oldest row, in pages of four."""
-    return Walk(
-        started=1_000,
-        floor=floor,
-        ceiling=ceiling,
-        lo=lo,
-        edge=edge,
-        limit=limit,
-        base_limit=base_limit,
-        position=Position(skip=40) if position is None else position,
-        least=least,
-        patience=patience,
-        retreats=retreats,
-        stalls=stalls,
-        leapt=leapt,
-        unproven=unproven,
-        disordered=disordered,
-    )
-
-
-def taken(walk: Walk, shown: Page, paginator: Paginator = OFFSET) -> Outcome:
-    """What `take` makes of the page, without the page's fingerprint, which says nothing to a reader."""
-    outcome = take(walk, shown, paginator)
-    return replace(outcome, walk=replace(outcome.walk, fingerprint=0))
 
 
 def test_a_walk_begins_at_the_top_with_nothing_covered() -> None:
@@ -421,238 +374,6 @@ def test_a_list_that_ends_above_what_needs_proof_is_walked_to_its_end() -> None:
 def test_passed_ties_count_as_unproven_only_below_the_ceiling(ceiling: int, shown: Page, unproven: int) -> None:
     outcome = take(under_way(ceiling=ceiling, leapt=SECOND), shown, OFFSET)
     assert (outcome.walk.unproven, outcome.unprovable) == (unproven, unproven > 0)
-
-
-# Empty and unreadable pages
-
-
-def test_an_empty_page_at_the_top_is_an_empty_list() -> None:
-    walk = begin(started=1_000, floor=0, limit=4)
-    assert taken(walk, page()) == Outcome(Step.DONE, replace(walk, ended=True), joined=True)
-
-
-@pytest.mark.parametrize(
-    ("paginator", "position", "above"),
-    [
-        (OFFSET, Position(skip=40), Position(skip=38)),
-        (CURSOR, Position(anchors=("b", "a")), Position(anchors=("a",))),
-    ],
-    ids=["offset", "cursor"],
-)
-def test_an_empty_page_below_the_top_is_not_the_end(paginator: Paginator, position: Position, above: Position) -> None:
-    walk = under_way(position=position)
-    expected = replace(walk, position=above, retreats=1, stalls=1)
-    assert taken(walk, page(), paginator) == Outcome(Step.ON, expected, joined=False)
-
-
-def test_an_empty_page_below_what_was_passed_without_proof_is_the_end_and_unproven() -> None:
-    walk = under_way(leapt=SECOND, unproven=5)
-    expected = replace(walk, leapt=0, unproven=5 + SECOND, ended=True)
-    assert taken(walk, page()) == Outcome(Step.DONE, expected, joined=True, unprovable=True)
-
-
-@pytest.mark.parametrize("shown", [page(Poison()), page(Poison(), Poison())], ids=["one", "two"])
-def test_a_page_of_unreadable_rows_is_passed(shown: Page) -> None:
-    outcome = take(under_way(), shown, OFFSET)
-    assert (outcome.step, outcome.joined, outcome.unprovable) == (Step.ON, True, True)
-    assert (outcome.walk.position, outcome.walk.leapt, outcome.walk.lo) == (Position(skip=41), SECOND, 50)
-
-
-def test_a_page_of_rejected_rows_with_readable_times_proves_as_much_as_any() -> None:
-    outcome = take(under_way(), page(51, Poison(50), Poison(49), Poison(45)), OFFSET)
-    assert (outcome.joined, outcome.walk.lo) == (True, 45)
-
-
-@both
-def test_a_list_of_unreadable_rows_does_not_hold_a_walk_for_ever(paginator: Paginator) -> None:
-    unreadable = page(*[Poison()] * 100)
-    descent = descend(begin(started=1_000, floor=0, limit=100), lambda params: unreadable, paginator, most=1_000)
-    assert descent.step is Step.STUCK
-
-
-# Order, nearly kept
-
-
-def test_rows_slightly_out_of_order_are_proven_less_far_by_as_much() -> None:
-    walk = under_way()
-    expected = replace(walk, lo=47, edge=45, position=Position(skip=42))
-    assert taken(walk, page(55, 54, 51, 49, 45, 47)) == Outcome(Step.ON, expected, joined=True)
-
-
-@pytest.mark.parametrize(("newest", "joined"), [(52, False), (53, True)])
-def test_a_page_slightly_out_of_order_joins_if_it_is_newer_by_more_than_that(newest: int, joined: bool) -> None:
-    assert take(under_way(), page(newest, 46, 48, 44), OFFSET).joined is joined
-
-
-@pytest.mark.parametrize(("floor", "step"), [(47, Step.DONE), (46, Step.ON)])
-def test_a_list_slightly_out_of_order_is_walked_deeper_by_as_much(floor: int, step: Step) -> None:
-    outcome = take(under_way(floor=floor), page(55, 54, 53, 45, 47), OFFSET)
-    assert (outcome.walk.lo, outcome.step) == (47, step)
-
-
-@pytest.mark.parametrize(("disorder", "joined"), [(TOLERATED_DISORDER, True), (TOLERATED_DISORDER + 1, False)])
-def test_disorder_is_tolerated_up_to_the_margin_that_every_proof_keeps(disorder: int, joined: bool) -> None:
-    newest = 60 + 2 * TOLERATED_DISORDER
-    outcome = take(under_way(), page(newest, newest - 1, 40, 40 + disorder), OFFSET)
-    assert outcome.joined is joined
-
-
-# Order, not kept
-
-DISORDERED = page(90 * SECOND, 80 * SECOND, 89 * SECOND, 70 * SECOND)
-
-
-@pytest.mark.parametrize("tries", range(DISORDER_TRIES - 1))
-def test_a_page_out_of_order_proves_nothing_and_is_asked_for_again(tries: int) -> None:
-    walk = under_way(disordered=tries)
-    expected = replace(walk, disordered=tries + 1)
-    assert taken(walk, DISORDERED) == Outcome(Step.ON, expected, joined=False, unprovable=True)
-
-
-def test_a_page_that_is_in_order_the_next_time_was_a_passing_fault() -> None:
-    walk = under_way(disordered=DISORDER_TRIES - 1)
-    expected = replace(walk, lo=48, edge=48, position=Position(skip=42), disordered=0)
-    assert taken(walk, page(51, 50, 49, 48)) == Outcome(Step.ON, expected, joined=True)
-
-
-def test_a_list_that_stays_out_of_order_is_read_on_but_no_longer_proven() -> None:
-    walk = under_way(disordered=DISORDER_TRIES - 1)
-    expected = replace(walk, disordered=DISORDER_TRIES, position=Position(skip=42))
-    assert taken(walk, DISORDERED) == Outcome(Step.ON, expected, joined=False, unprovable=True)
-
-
-def test_a_page_in_order_does_not_make_up_for_a_list_that_is_not() -> None:
-    walk = under_way(disordered=DISORDER_TRIES)
-    expected = replace(walk, disordered=DISORDER_TRIES + 1, position=Position(skip=42))
-    assert taken(walk, page(51, 50, 49, 48)) == Outcome(Step.ON, expected, joined=False, unprovable=True)
-
-
-def test_a_page_out_of_order_that_cannot_be_overlapped_is_passed() -> None:
-    outcome = take(under_way(disordered=DISORDER_TRIES), page(50, 50, 50, 50), OFFSET)
-    assert (outcome.step, outcome.walk.position) == (Step.ON, Position(skip=43))
-
-
-@pytest.mark.parametrize(
-    ("floor", "shown", "step"),
-    [
-        pytest.param(0, page(60, 59), Step.STUCK, id="a page with room to spare"),
-        pytest.param(60, page(60, 59, 58, 57), Step.STUCK, id="a page below the floor"),
-        pytest.param(59, page(60, 59, 58, 57), Step.ON, id="a page that is not"),
-        pytest.param(62, page(60, 55, 57, 54), Step.STUCK, id="a page below the floor by its disorder"),
-        pytest.param(61, page(60, 55, 57, 54), Step.ON, id="a page that is not by its disorder"),
-        pytest.param(99, page(57, 58, 59, 60), Step.ON, id="a page below the floor, but oldest first"),
-    ],
-)
-def test_a_list_out_of_order_is_read_until_its_end_or_to_below_the_floor(floor: int, shown: Page, step: Step) -> None:
-    outcome = take(under_way(floor=floor, disordered=DISORDER_TRIES), shown, OFFSET)
-    assert (outcome.step, outcome.joined, outcome.unprovable) == (step, False, True)
-
-
-def test_an_empty_page_ends_the_reading_of_a_list_out_of_order() -> None:
-    walk = under_way(disordered=DISORDER_TRIES)
-    assert taken(walk, page()) == Outcome(Step.STUCK, walk, joined=False, unprovable=True)
-
-
-@pytest.mark.parametrize("again", [DISORDERED, page(60, 50)], ids=["full", "two rows"])
-def test_repeated_pages_out_of_order_end_as_stuck(again: Page) -> None:
-    walk = take(under_way(disordered=DISORDER_TRIES, patience=2 * REPEAT_COST, least=1), again, OFFSET).walk
-    assert walk.stalls == 0
-    second = take(walk, again, OFFSET)
-    assert (second.step, second.walk.stalls) == (Step.ON, REPEAT_COST)
-    assert take(second.walk, again, OFFSET).step is Step.STUCK
-
-
-def test_a_single_row_shown_again_is_no_repeated_page() -> None:
-    walk = under_way(disordered=DISORDER_TRIES, least=1)
-    for _ in range(2):
-        walk = take(walk, page(60), OFFSET).walk
-    assert walk.stalls == 0
-
-
-@both
-def test_a_list_oldest_first_is_read_in_full_and_proves_nothing(paginator: Paginator) -> None:
-    rows = newest_first([second * SECOND for second in range(1, 301)])[::-1]
-    descent = descend(begin(started=1_000 * SECOND, floor=0, limit=50), Shelf(rows).get, paginator, most=20)
-    assert (descent.step, descent.walk.lo, descent.walk.ended) == (Step.STUCK, TOP, False)
-    assert descent.shown == {each.id for each in rows}
-
-
-@both
-@given(order=st.permutations(range(1, 61)), limit=st.integers(2, 30))
-def test_a_list_in_any_order_is_read_in_full_or_proven_where_it_is_in_order(
-    paginator: Paginator, order: list[int], limit: int
-) -> None:
-    rows = [row(second * 10 * SECOND, f"r{second}") for second in order]
-    descent = descend(begin(started=1_000 * SECOND, floor=0, limit=limit), Shelf(rows).get, paginator, most=300)
-    if descent.walk.disordered >= DISORDER_TRIES:
-        assert descent.step is Step.STUCK
-    assert descent.shown == {each.id for each in rows}
-
-
-# Pages that lead nowhere
-
-
-def test_a_page_that_reaches_no_deeper_costs_patience() -> None:
-    outcome = take(under_way(stalls=3), page(60, 59, 58, 57), OFFSET)
-    assert (outcome.step, outcome.walk.stalls, outcome.walk.lo) == (Step.ON, 4, 50)
-
-
-@pytest.mark.parametrize("again", [page(60, 59, 58, 57), page(60, 59)], ids=["full", "two rows"])
-def test_a_page_that_repeats_costs_more_patience(again: Page) -> None:
-    walk = take(under_way(), again, OFFSET).walk
-    assert take(walk, again, OFFSET).walk.stalls == 1 + REPEAT_COST
-
-
-def test_a_page_of_one_row_that_repeats_costs_no_more_than_another() -> None:
-    walk = take(under_way(), page(60), OFFSET).walk
-    assert take(walk, page(60), OFFSET).walk.stalls == 2
-
-
-def test_a_walk_is_stuck_when_its_patience_ends() -> None:
-    outcome = take(under_way(stalls=2, patience=3), page(60, 59, 58, 57), OFFSET)
-    assert (outcome.step, outcome.joined, outcome.unprovable) == (Step.STUCK, False, True)
-    assert outcome.walk.position == Position(skip=40)
-
-
-def test_a_page_that_reaches_deeper_restores_patience() -> None:
-    assert take(under_way(stalls=59), page(51, 50, 49, 48), OFFSET).walk.stalls == 0
-
-
-@both
-def test_a_server_that_answers_the_same_page_whatever_is_asked_ends_the_walk_soon(paginator: Paginator) -> None:
-    frozen = page(*range(99, 49, -1))
-    descent = descend(begin(started=1_000, floor=0, limit=50), lambda params: frozen, paginator, most=10)
-    assert descent.step is Step.STUCK
-
-
-# Requests that the server refuses
-
-
-def test_a_refused_anchor_makes_way_for_the_next_one() -> None:
-    walk = under_way(position=Position(anchors=("c", "b")))
-    expected = replace(walk, position=Position(anchors=("b",)), retreats=1, stalls=1)
-    assert miss(walk, CURSOR) == Outcome(Step.ON, expected, joined=False)
-
-
-def test_the_last_refused_anchor_leads_back_to_the_top() -> None:
-    assert miss(under_way(position=Position(anchors=("a",))), CURSOR).walk.position == Position()
-
-
-def test_refused_anchors_end_as_stuck_when_patience_does() -> None:
-    walk = under_way(position=Position(anchors=("c", "b")), stalls=2, patience=3)
-    assert miss(walk, CURSOR) == Outcome(Step.STUCK, walk, joined=False, unprovable=True)
-
-
-@pytest.mark.parametrize("position", [Position(), Position(skip=40)], ids=["the top", "a skip"])
-def test_a_refused_position_without_another_way_to_it_is_stuck(position: Position) -> None:
-    walk = under_way(position=position)
-    assert miss(walk, OFFSET) == Outcome(Step.STUCK, walk, joined=False, unprovable=True)
-
-
-@pytest.mark.parametrize("position", [Position(), Position(skip=40), Position(anchors=("b", "a"))])
-def test_a_larger_page_that_is_refused_is_asked_for_no_more(position: Position) -> None:
-    walk = under_way(limit=8, base_limit=4, position=position)
-    assert miss(walk, OFFSET) == Outcome(Step.ON, replace(walk, limit=4, largest=4), joined=False)
 
 
 # A list that does not stand still

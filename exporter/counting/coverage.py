@@ -158,13 +158,26 @@ def backlog(coverage: Coverage, noticed: int, down_to: int) -> Coverage:
     return replace(coverage, backlog_from=noticed, backlog_to=lowest)
 
 
+def overtaken(coverage: Coverage, unread: int) -> bool:
+    """Whether the newest page left more time ``unread`` (µs) above the running sweep than the sweep has to prove.
+
+    As after an outage: beginning anew at the top then costs less than finishing first, and under offset paging the
+    sweep's place is lost among the new rows anyway. It happens once: the sweep that begins then has all of it to prove,
+    so that a list which outruns the budget at every poll never keeps a sweep from coming down.
+    """
+    return coverage.sweep is not None and unread > coverage.sweep.started - coverage.proven
+
+
 def eta(coverage: Coverage, now: int, least_elapsed: int) -> float | None:
     """Seconds until the backlog is read if the sweep goes on as it went; None without one, or with no sweep to tell."""
     walk = coverage.sweep
     if not coverage.backlog_from or walk is None:
         return None
     walked = walk.started - walk.lo
-    left = max(0, walk.lo - coverage.backlog_to)
+    if walk.started >= coverage.backlog_from:
+        left = max(0, walk.lo - coverage.backlog_to)
+    else:  # the running sweep began before the backlog: another one has to follow it, from the top
+        left = max(0, walk.lo - walk.floor) + now - coverage.backlog_to
     return left * max(now - walk.started, least_elapsed) / walked / SECOND if walked > 0 else None
 
 

@@ -36,7 +36,7 @@ class History(msgspec.Struct, frozen=True):
 
 def due(history: History, floor: int, now: int) -> bool:
     """Whether rows created after ``floor`` have yet to be walked back to."""
-    return floor < history.top and history.done > floor and now >= history.resume_at
+    return history.done > floor and now >= history.resume_at
 
 
 def begin(history: History, *, started: int, floor: int, limit: int, least: int) -> History:

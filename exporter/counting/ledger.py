@@ -89,7 +89,7 @@ def apply(
     entries = Entries()
     # Pages are listed at slightly different clock readings; a row shown to a walk was never seen before it began.
     begun = (walk.started for walk in (coverage.sweep, coverage.search) if walk is not None)
-    seen = max(page.observed, *begun, 0)
+    seen = max((page.observed, *begun))
     for key, row in zip(keys, page.rows, strict=True):
         mark = entries.settled.get(key) or marks.get(key)
         is_waiting = key.hash in entries.waiting or (key.hash in waiting and key.hash not in entries.done_waiting)

@@ -9,6 +9,8 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 
+import msgspec
+
 from exporter.counting import layout as slots
 from exporter.counting.labels import LabelCaps
 from exporter.counting.layout import Histogram, Layout
@@ -42,6 +44,25 @@ MEASURED = (
 """The values whose absence is reported."""
 
 
+class Recount(msgspec.Struct, frozen=True):
+    """A ledger restored from an older copy counts rows a second time, long after they were counted first.
+
+    ``since``: how far the copy had come; ``until``: how far counting had come by then (µs, server's clock). A row that
+    ended in between is taken to have been counted as soon as it ended, one that ended before, as soon as the copy was
+    made: so it goes into the series in which it was published. That is not known, but nearly always so. What was first
+    counted more than ``late_after`` after it ended for another reason (an outage in between, a row that became visible
+    late) was published with ``late="true"`` and comes back with ``late="false"``: the first series is then lower than
+    it was, the second higher.
+    """
+
+    since: int
+    until: int
+
+    def counted(self, ended: int, now: int) -> int:
+        """When a row that ``ended`` then and is counted ``now`` was counted first."""
+        return max(ended, self.since) if ended <= self.until else now
+
+
 @dataclass(slots=True)
 class Delta:
     """What some newly counted rows add. ``series`` maps to flat lists (see :mod:`~exporter.counting.layout`)."""
@@ -68,12 +89,15 @@ class Tally:
         self._rules = rules
         self._caps = caps
         self._late_after = late_after
+        self.recount: Recount | None = None
+        """What is being counted a second time, if anything is."""
 
     def count(self, delta: Delta, row: Completion, now: int) -> None:
         """Add a terminal row, counted at ``now`` (µs, server's clock), to ``delta``."""
         model, skill = self._names(delta, row)
         ended = row.event_time
-        late = "true" if now - ended > self._late_after else "false"
+        counted = self.recount.counted(ended, now) if self.recount else now
+        late = "true" if counted - ended > self._late_after else "false"
         key = SeriesKey(*self._source, model, skill, row.status.value, late)
         values = delta.series.get(key)
         if values is None:
@@ -84,7 +108,7 @@ class Tally:
             delta.exemplars[key, slots.COMPLETIONS] = Exemplar(row.id, 1, ended)
             if ended > now - WINDOW:
                 self._offend(delta, row, key, "error", ended)
-        self._tokens(delta, row, values, key)
+        self._tokens(delta, row, values)
         self._times(delta, row, values, key)
         self._credits(delta, row, values, key, now)
         if not failed:
@@ -107,7 +131,7 @@ class Tally:
             skill = OTHER
         return model, skill
 
-    def _tokens(self, delta: Delta, row: Completion, values: list[int], key: SeriesKey) -> None:
+    def _tokens(self, delta: Delta, row: Completion, values: list[int]) -> None:
         if row.input_tokens is None:
             delta.missing[Field.INPUT_TOKENS] += 1
         else:

@@ -2,6 +2,6 @@
 
 from exporter.store.changes import Changes, Contents
 from exporter.store.ledgerfile import Store
-from exporter.store.opening import LedgerCorrupt, LedgerError
+from exporter.store.problems import LedgerCorrupt, LedgerError
 
 __all__ = ["Changes", "Contents", "LedgerCorrupt", "LedgerError", "Store"]

@@ -25,7 +25,10 @@ class Contents:
 
 @dataclass(slots=True)
 class Changes:
-    """One page's worth of changes. ``series`` holds new values, ``counters`` and ``spend`` what is added."""
+    """One page's worth of changes. ``series`` holds new values, ``counters`` and ``spend`` what is added.
+
+    ``observed`` is when the page was listed (µs, server's clock).
+    """
 
     source: SourceKey
     coverage: Coverage
@@ -36,3 +39,4 @@ class Changes:
     counters: Mapping[CounterKey, int] = field(default_factory=dict)
     spend: Mapping[int, int] = field(default_factory=dict)
     offenders: tuple[Offender, ...] | None = None
+    observed: int = 0

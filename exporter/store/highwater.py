@@ -15,11 +15,15 @@ from exporter.models import SourceKey
 
 
 class HighWater(msgspec.Struct, frozen=True):
-    """``epoch`` names the ledger, ``commits`` counts its transactions, ``proven`` is each list's frontier (µs)."""
+    """``epoch`` names the ledger, ``commits`` counts its transactions, ``proven`` is each list's frontier (µs).
+
+    ``observed`` is when the last page was listed that is counted in it (µs, server's clock).
+    """
 
     epoch: str
     commits: int
     proven: dict[str, int]
+    observed: int = 0
 
 
 def frontier_key(source: SourceKey) -> str:
@@ -33,15 +37,20 @@ def mark_path(ledger: Path) -> Path:
 
 
 def read(path: Path) -> HighWater | None:
-    """Read a mark; None if there is none, or none that can be read (a power failure may leave it empty)."""
+    """Read a mark; None if there is none, or one without sense (a power failure may leave it empty).
+
+    Raises OSError: one that cannot be read now may tell of a ledger that was lost or rolled back.
+    """
     try:
         return msgspec.json.decode(path.read_bytes(), type=HighWater)
-    except (OSError, msgspec.DecodeError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, msgspec.DecodeError):
         return None
 
 
 def write(path: Path, mark: HighWater) -> None:
     """Replace the mark atomically. Not synced: after a power failure an older mark is as good.
+
+    It is written after its commit has reached the disk, so that it never knows of more than the ledger does.
 
     Raises OSError.
     """

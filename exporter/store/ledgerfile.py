@@ -7,6 +7,7 @@ added, how far the sweep has come, and the request budget. Nothing is published 
 from __future__ import annotations
 
 import contextlib
+import uuid
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -14,14 +15,16 @@ from pathlib import Path
 
 import msgspec
 
-from exporter.counting.coverage import Coverage, Waiting
+from exporter.counting.coverage import Coverage
 from exporter.counting.layout import Layout
 from exporter.counting.ledger import VANISHED, RowKey
-from exporter.models import SECOND, CounterKey, Offender, SeriesKey, SourceKey
-from exporter.store import highwater
+from exporter.counting.totals import Recount
+from exporter.models import SECOND, CounterKey, SeriesKey, SourceKey
+from exporter.store import digests, highwater, reading
 from exporter.store.changes import Changes, Contents
 from exporter.store.highwater import HighWater
-from exporter.store.opening import LedgerCorrupt, as_poll_error, connect, corrupt, explained, prepare
+from exporter.store.opening import connect, prepare
+from exporter.store.problems import as_poll_error, explained
 
 PRUNE_ROWS = 20_000
 """Ids forgotten per transaction at most, so that sealing a long backlog never stalls the process."""
@@ -47,25 +50,31 @@ class Store:
         self.path = path
         self._layout = layout
         self._mark_path = highwater.mark_path(path)
-        mark = highwater.read(self._mark_path)
-        if mark and mark.commits and path.exists() and path.stat().st_size == 0:
-            raise LedgerCorrupt(corrupt(path, f"it is empty after {mark.commits} commits"))
+        with explained(path):
+            mark = self._read_mark()
         self._db = connect(path)
         try:
             with explained(path):
-                prepare(self._db, path, layout.name, lost=mark.proven if mark else {})
+                commits = mark.commits if mark else 0
+                prepare(self._db, path, layout.name, lost=mark.proven if mark else {}, commits=commits)
                 meta = dict(self._db.execute("SELECT key, value FROM meta"))
                 self._epoch = meta["epoch"]
                 self._commits = int(meta["commits"])
+                self._observed = int(meta.get("observed", "0"))
                 self._lost = msgspec.json.decode(meta["lost"], type=dict[str, int])
                 self._ids: dict[SourceKey, int] = {}
                 self._frontier: dict[str, int] = {}
-                self.rolled_back = self._notice_rollback(meta, mark)
+                self.recount = self._notice_rollback(meta, mark)
         except BaseException:
             self._db.close()
             raise
         if self._commits == 0:
             self._write_mark()
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether the ledger is behind what was published, until :meth:`settle_rollback`."""
+        return self.recount is not None
 
     def lost_frontier(self, source: SourceKey) -> int | None:
         """The frontier (µs) that the ledger lost before this one had reached for ``source``; None if none was lost."""
@@ -74,36 +83,10 @@ class Store:
     def load(self) -> Contents:
         """Read everything but the ids. Raises LedgerError."""
         with explained(self.path):
-            sources = {
-                SourceKey(account, source): (id_, blob)
-                for id_, account, source, blob in self._db.execute("SELECT id, account, source, coverage FROM sources")
-            }
-            self._ids = {key: id_ for key, (id_, _) in sources.items()}
-            names = {id_: key for key, id_ in self._ids.items()}
-            waiting: dict[SourceKey, dict[int, Waiting]] = {key: {} for key in sources}
-            for source, hash_, created, seen in self._db.execute("SELECT * FROM waiting"):
-                waiting[names[source]][hash_] = Waiting(created, seen)
-            spend: dict[SourceKey, dict[int, int]] = {key: {} for key in sources}
-            for source, quarter, amount in self._db.execute("SELECT * FROM spend"):
-                spend[names[source]][quarter] = amount
-            totals, released = self._load_series()
-            row = self._db.execute("SELECT entries FROM offenders").fetchone()
-            coverage = {
-                key: msgspec.json.decode(blob, type=Coverage) for key, (_, blob) in sources.items() if blob is not None
-            }
-            self._frontier = {highwater.frontier_key(key): known.proven for key, known in coverage.items()}
-            return Contents(
-                coverage=coverage,
-                waiting=waiting,
-                totals=totals,
-                released=released,
-                counters={
-                    (family, tuple(msgspec.json.decode(labels, type=list[str]))): value
-                    for family, labels, value in self._db.execute("SELECT * FROM counters")
-                },
-                spend=spend,
-                offenders=msgspec.json.decode(row[0], type=tuple[Offender, ...]) if row else (),
-            )
+            contents = reading.read(self._db, self.path, self._layout)
+            self._ids = reading.list_ids(self._db)
+        self._frontier = {highwater.frontier_key(key): known.proven for key, known in contents.coverage.items()}
+        return contents
 
     def marks(self, source: SourceKey, keys: Sequence[RowKey]) -> dict[RowKey, int]:
         """What the ledger holds of these rows. Raises PollError."""
@@ -131,18 +114,16 @@ class Store:
 
     def commit(self, changes: Changes) -> None:
         """Write one page's changes in one transaction. Raises PollError, with nothing written."""
+        observed = max(self._observed, changes.observed)
         with self._transaction():
             id_ = self._write_coverage(changes.source, changes.coverage)
-            self._db.executemany(
-                "INSERT INTO settled VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (source, second, hash) DO UPDATE SET mark = excluded.mark",
-                sorted((id_, key.second, key.hash, mark) for key, mark in changes.settled.items()),
-            )
+            digests.write_settled(self._db, id_, changes.settled)
             self._db.executemany(
                 "DELETE FROM waiting WHERE source = ? AND hash = ?", [(id_, hash_) for hash_ in changes.done_waiting]
             )
             self._db.executemany(
-                "INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?)",
+                "INSERT INTO waiting VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (source, hash) DO UPDATE SET created = excluded.created, seen = excluded.seen",
                 [(id_, hash_, row.created, row.seen) for hash_, row in changes.waiting.items()],
             )
             self._db.executemany(
@@ -157,12 +138,15 @@ class Store:
             )
             if changes.offenders is not None:
                 self._db.execute(
-                    "INSERT OR REPLACE INTO offenders VALUES (1, ?)", (msgspec.json.encode(changes.offenders),)
+                    "INSERT INTO offenders VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET entries = excluded.entries",
+                    (msgspec.json.encode(changes.offenders),),
                 )
             self._add_counters(changes.counters)
             self._forget(id_, changes.coverage)
+            self._set_meta("observed", str(observed))
         # Nothing from here on may fail: what is committed must become the state in memory too.
         self._ids[changes.source] = id_
+        self._observed = observed
         self._frontier[highwater.frontier_key(changes.source)] = changes.coverage.proven
         self._write_mark()
 
@@ -170,6 +154,7 @@ class Store:
         """Add to exporter counters. Raises PollError."""
         with self._transaction():
             self._add_counters(counters)
+        self._write_mark()
 
     def release(self, released: Mapping[SeriesKey, int]) -> None:
         """Remember which families of which series have been released from 0 (bit masks). Raises PollError."""
@@ -179,12 +164,14 @@ class Store:
                 " WHERE account = ? AND source = ? AND model = ? AND skill = ? AND status = ? AND late = ?",
                 [(mask, *key) for key, mask in released.items()],
             )
+        self._write_mark()
 
     def record_request(self, account: str, at: int) -> None:
         """Record a request (µs) before it is sent. Raises PollError: then it must not be sent."""
         with self._transaction():
             self._db.execute("DELETE FROM requests WHERE account = ? AND at < ?", (account, at - 120 * SECOND))
             self._db.execute("INSERT INTO requests VALUES (?, ?)", (account, at))
+        self._write_mark()
 
     def requests(self, account: str) -> list[int]:
         """When the last requests of ``account`` were recorded (µs), oldest first. Raises LedgerError."""
@@ -194,11 +181,14 @@ class Store:
 
     def settle_rollback(self) -> None:
         """The lists have been walked again since the ledger was rolled back: what was lost is counted again."""
+        epoch = uuid.uuid4().hex  # what was copied before the rollback is of another ledger from now on
         with self._transaction():
             self._db.execute("DELETE FROM meta WHERE key = 'rolled_back'")
+            self._set_meta("epoch", epoch)
             # What had been shown is unknown: going on from 0 would read as a reset.
             self._db.execute("UPDATE series SET released = ?", (ALL_RELEASED,))
-        self.rolled_back = False
+        self._epoch = epoch
+        self.recount = None
         self._write_mark()
 
     def check(self) -> None:
@@ -216,7 +206,7 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                self._db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (str(self._commits + 1),))
+                self._set_meta("commits", str(self._commits + 1))
                 self._db.execute("COMMIT")
                 self._commits += 1
             except BaseException:
@@ -225,19 +215,10 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _load_series(self) -> tuple[dict[SeriesKey, list[int]], dict[SeriesKey, int]]:
-        totals: dict[SeriesKey, list[int]] = {}
-        released: dict[SeriesKey, int] = {}
-        rows = self._db.execute("SELECT account, source, model, skill, status, late, released, slots FROM series")
-        for *labels, mask, blob in rows:
-            key = SeriesKey(*labels)
-            values = array("q")
-            if len(blob) != self._layout.size * values.itemsize:
-                raise LedgerCorrupt(corrupt(self.path, f"the totals of {key} have {len(blob)} bytes"))
-            values.frombytes(blob)
-            totals[key] = values.tolist()
-            released[key] = mask
-        return totals, released
+    def _set_meta(self, key: str, value: str) -> None:
+        self._db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+        )
 
     def _write_coverage(self, source: SourceKey, coverage: Coverage) -> int:
         """Write a list's coverage, and the list itself on its first commit; return its number."""
@@ -265,26 +246,41 @@ class Store:
         ).fetchone()
         end = min(end, cut) if cut else end
         # A row that has vanished may come back: a listing that omitted it proves less than it seems to.
-        self._db.execute(
-            "DELETE FROM settled WHERE source = ? AND (second, hash) < (?, ?) AND (mark <> ? OR second < ?)",
-            (id_, *end, VANISHED, end[0] - VANISHED_KEPT),
+        digests.delete_settled(
+            self._db,
+            id_,
+            "(second, hash) < (?, ?) AND (mark <> ? OR second < ?)",
+            (*end, VANISHED, end[0] - VANISHED_KEPT),
         )
         oldest = (coverage.proven - SPEND_KEPT) // (900 * SECOND)
         self._db.execute("DELETE FROM spend WHERE source = ? AND quarter < ?", (id_, oldest))
 
-    def _notice_rollback(self, meta: Mapping[str, str], mark: HighWater | None) -> bool:
+    def _notice_rollback(self, meta: Mapping[str, str], mark: HighWater | None) -> Recount | None:
         """Whether the ledger is behind what was published: its mark tells of more commits, or of another ledger."""
-        if "rolled_back" in meta:
-            return True
+        if noted := meta.get("rolled_back"):
+            return msgspec.json.decode(noted, type=Recount)
         if mark is None or self._commits == 0 or (mark.epoch == self._epoch and self._commits >= mark.commits):
-            return False
-        self._db.execute("INSERT INTO meta VALUES ('rolled_back', '1')")
-        return True
+            return None
+        recount = Recount(since=self._observed, until=mark.observed)
+        # Noted in the ledger: the mark may get lost before everything is counted again.
+        self._set_meta("rolled_back", msgspec.json.encode(recount).decode())
+        return recount
+
+    def _read_mark(self) -> HighWater | None:
+        """Read the mark; one of a ledger that is gone no longer counts its commits, only what it had proven."""
+        mark = highwater.read(self._mark_path)
+        if mark is None or mark.commits == 0 or self.path.exists():
+            return mark
+        # Noted before there is a new file: should that be left empty by a failure now, it is not taken for damaged.
+        mark = HighWater(epoch="", commits=0, proven=mark.proven)
+        highwater.write(self._mark_path, mark)
+        return mark
 
     def _write_mark(self) -> None:
         """Record how far the ledger has come; not while it is behind an older record of the same."""
         if self.rolled_back:
             return
         frontier = {**self._lost, **self._frontier}
+        mark = HighWater(self._epoch, self._commits, frontier, self._observed)
         with contextlib.suppress(OSError):  # it only helps to tell a lost ledger from a first start
-            highwater.write(self._mark_path, HighWater(self._epoch, self._commits, frontier))
+            highwater.write(self._mark_path, mark)

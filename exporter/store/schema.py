@@ -1,4 +1,8 @@
-"""The ledger's SQLite schema, one script a version. A ledger is brought up to date when it is opened."""
+"""The ledger's SQLite schema, one script a version. A ledger is brought up to date when it is opened.
+
+A script that was released is never edited, not even its layout: SQLite keeps the text, and a ledger whose schema is
+not word for word what these scripts make is taken for damaged.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +60,22 @@ MIGRATIONS = (
     CREATE TABLE offenders (id INTEGER PRIMARY KEY CHECK (id = 1), entries BLOB NOT NULL) STRICT;
     CREATE TABLE requests (account TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
     CREATE INDEX requests_by_account ON requests (account, at);
+    """,
+    # Digests of what the other tables hold: see exporter.store.digests.
+    """
+    CREATE TABLE digests (
+        name TEXT PRIMARY KEY,
+        row_count INTEGER NOT NULL,
+        crcs INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE settled_sums (
+        source INTEGER PRIMARY KEY,
+        row_count INTEGER NOT NULL,
+        seconds INTEGER NOT NULL,
+        high INTEGER NOT NULL,
+        low INTEGER NOT NULL,
+        marks INTEGER NOT NULL
+    ) STRICT;
     """,
 )
 

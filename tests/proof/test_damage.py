@@ -1,0 +1,244 @@
+"""A ledger that was damaged, wherever and however, is refused, or is exactly what it was, or is noticed as older."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from exporter.store import LedgerCorrupt, Store, digests, schema, soundness
+from exporter.store.schema import MIGRATIONS
+from tests.proof import damage
+from tests.proof.damage import LAYOUT, LISTS, Outcome, Sample, content, outcome
+from tests.proof.figures import Figures
+
+
+@pytest.fixture(scope="module")
+def samples() -> dict[str, Sample]:
+    return damage.samples()
+
+
+def test_no_damage_is_accepted_for_something_else() -> None:
+    figures = damage.run(stride=29, flip_count=200, seed=3)
+    assert figures.good, figures.table()
+    assert figures.store_faults > 250
+
+
+def test_every_outcome_is_met(samples: dict[str, Sample]) -> None:
+    """Else the test above proves less than it says."""
+    random, figures = Random(5), Figures()
+    killed = samples["killed"]
+    flips = damage.try_all(killed, "ledger.db", damage.flips(killed, "ledger.db", 60, random), figures)
+    cuts = damage.try_all(killed, "ledger.db-wal", list(damage.cuts(killed, "ledger.db-wal", random))[::20], figures)
+    assert figures.good
+    assert flips[Outcome.REFUSED] and flips[Outcome.AS_IT_WAS] and cuts[Outcome.OLDER]
+
+
+def test_without_digests_damage_passes_for_the_truth(
+    samples: dict[str, Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What SQLite's own check finds is not enough: this is what the digests are for."""
+    monkeypatch.setattr(digests, "differing", lambda db: [])
+    closed, figures = samples["closed"], Figures()
+    outcomes = damage.try_all(closed, "ledger.db", damage.flips(closed, "ledger.db", 100, Random(5)), figures)
+    assert outcomes[Outcome.WRONG] > 20
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("settled", "UPDATE settled SET mark = mark + 1 WHERE rowid_of_first"),
+        ("settled", "UPDATE settled SET hash = hash + 4294967296 WHERE rowid_of_first"),
+        ("settled", "DELETE FROM settled WHERE rowid_of_first"),
+        ("settled", "UPDATE settled SET source = source + 2"),
+        ("series", "UPDATE series SET released = released + 1 WHERE id = 1"),
+        ("series", "UPDATE series SET model = 'other' WHERE id = 1"),
+        ("sources", "UPDATE sources SET source = 'x' || source"),
+        ("waiting", "DELETE FROM waiting WHERE hash = (SELECT max(hash) FROM waiting)"),
+        ("counters", "UPDATE counters SET value = value + 1"),
+        ("spend", "UPDATE spend SET quarter = quarter + 1000000"),
+        ("offenders", "DELETE FROM offenders"),
+        ("requests", "INSERT INTO requests VALUES ('acme', 1)"),
+        ("meta", "UPDATE meta SET value = '1' WHERE key = 'commits'"),
+        ("meta", "DELETE FROM meta"),
+        ("meta", "UPDATE digests SET crcs = crcs + 1 WHERE name = 'meta'"),
+        ("spend", "UPDATE digests SET name = 'other' WHERE name = 'spend'"),
+        ("settled", "DELETE FROM settled_sums"),
+        ("settled", "UPDATE settled_sums SET low = low - 1"),
+        ("series", "UPDATE series SET slots = CAST(slots || slots AS BLOB)"),
+    ],
+)
+def test_content_that_was_not_written_by_the_exporter_is_refused_and_the_table_named(
+    samples: dict[str, Sample], tmp_path: Path, table: str, change: str
+) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(samples["closed"].files["ledger.db"])
+    first = "(source, second, hash) = (SELECT source, second, hash FROM settled LIMIT 1)"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute(change.replace("rowid_of_first", first))
+        db.commit()
+    with pytest.raises(LedgerCorrupt, match=rf"is damaged \(not what was written to it: .*\b{table}\b") as caught:
+        Store(path, LAYOUT)
+    assert "To recover: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TABLE extra (x)",
+        "DROP INDEX requests_by_account",
+        "CREATE TRIGGER t AFTER INSERT ON requests BEGIN DELETE FROM requests; END",
+        "PRAGMA user_version = 0",
+        "PRAGMA user_version = 1",
+        "PRAGMA user_version = -1",
+        "PRAGMA application_id = 1",
+        "DROP TABLE digests",
+    ],
+)
+def test_another_schema_than_that_of_the_version_is_refused(
+    samples: dict[str, Sample], tmp_path: Path, change: str
+) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(samples["closed"].files["ledger.db"])
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(change)
+    before = path.read_bytes()
+    with pytest.raises(LedgerCorrupt, match=r"is damaged \(its schema is not that of a ledger\)"):
+        Store(path, LAYOUT)
+    assert path.read_bytes() == before
+
+
+def test_two_leaves_of_the_ids_changing_places_are_noticed(samples: dict[str, Sample], tmp_path: Path) -> None:
+    """Every row is still there, and so the sums agree; but a row would not be found where it is looked for."""
+    whole = samples["closed"].files["ledger.db"]
+    random, figures = Random(1), Figures()
+    leaves = [at for at in range(0, len(whole), 4096) if whole[at] == 10][:12]  # leaves of an index b-tree
+    swaps = []
+    for _ in range(30):
+        one, other = random.sample(leaves, 2)
+        damaged = bytearray(whole)
+        damaged[one : one + 4096], damaged[other : other + 4096] = whole[other : other + 4096], whole[one : one + 4096]
+        swaps.append((f"leaves at {one} and {other}", bytes(damaged)))
+    outcomes = damage.try_all(samples["closed"], "ledger.db", swaps, figures)
+    assert figures.good, figures.table()
+    assert outcomes[Outcome.REFUSED] == 30
+
+
+def test_a_schema_that_is_no_text_is_refused(samples: dict[str, Sample], tmp_path: Path) -> None:
+    """SQLite's message quotes it, and `sqlite3` then fails to decode the message."""
+    path = tmp_path / "ledger.db"
+    whole = samples["closed"].files["ledger.db"]
+    assert whole.count(b"source INTEGER") > 1
+    path.write_bytes(whole.replace(b"source INTEGER", b"source I\xceTEGER"))
+    with pytest.raises(LedgerCorrupt, match="To recover: "):
+        Store(path, LAYOUT)
+
+
+# A ledger of the first version
+
+
+def of_the_first_version(path: Path, sample: Sample) -> None:
+    """Write what a sample holds into a ledger as the first version made it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(f"{MIGRATIONS[0]} PRAGMA application_id = {schema.APPLICATION_ID}; PRAGMA user_version = 1;")
+        db.execute("BEGIN")
+        for table, rows in sample.last.items():
+            if table != "settled_sums":
+                for row in rows:
+                    if row[0] != "observed":
+                        db.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        db.execute("COMMIT")
+
+
+def test_a_ledger_of_the_first_version_gets_its_digests_and_keeps_its_content(
+    samples: dict[str, Sample], tmp_path: Path
+) -> None:
+    path = tmp_path / "ledger.db"
+    of_the_first_version(path, samples["closed"])
+    with closing(Store(path, LAYOUT)) as store:
+        store.load()
+        migrated = content(store)
+        migrated["meta"] = sorted(
+            [*migrated["meta"], *(row for row in samples["closed"].last["meta"] if row[0] == "observed")]
+        )
+        assert migrated == samples["closed"].last
+        store.commit(damage.page(16, 60, LISTS[0]))
+        after = content(store)
+    with closing(Store(path, LAYOUT)) as store:
+        assert content(store) == after
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE spend SET credits = credits + 1")
+        db.commit()
+    with pytest.raises(LedgerCorrupt, match="not what was written to it: spend"):
+        Store(path, LAYOUT)
+
+
+def test_a_damaged_ledger_of_the_first_version_is_not_migrated(samples: dict[str, Sample], tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    of_the_first_version(path, samples["closed"])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:20480] + bytes(4096) + whole[24576:])
+    before = path.read_bytes()
+    with pytest.raises(LedgerCorrupt, match="is damaged"):
+        Store(path, LAYOUT)
+    assert path.read_bytes() == before
+
+
+# The way out
+
+
+def test_the_commands_of_the_advice_work_for_any_path(tmp_path: Path) -> None:
+    path = tmp_path / "it's; a $(test) folder" / "ledger.db"
+    Store(path, LAYOUT).close()
+    content = path.read_bytes()
+    path.write_bytes(content[:5000])
+    with pytest.raises(LedgerCorrupt) as caught:
+        Store(path, LAYOUT)
+    commands = str(caught.value).split("move it away (")[1].split(") and start again")[0]
+    assert shlex.split(commands)[0] == "mv"
+    subprocess.run(commands, shell=True, check=True)
+    Store(path, LAYOUT).close()
+    assert path.with_name("ledger.db.damaged").read_bytes() == content[:5000]
+
+
+def test_a_newer_log_beside_a_restored_file_is_refused_and_said_to_lie_there(
+    samples: dict[str, Sample], tmp_path: Path
+) -> None:
+    killed = samples["killed"].files
+    older = damage.samples(rows=59)["closed"].files["ledger.db"]  # of another life: nothing of it fits the log
+    sample = Sample({**killed, "ledger.db": older}, samples["killed"].held)
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    result, said = outcome(sample, "ledger.db", older, folder)
+    assert result is Outcome.REFUSED
+    assert "the log ledger.db-wal lay beside it" in said
+    assert f"(rm -f {folder}/ledger.db-wal first)" in said
+
+
+def test_a_check_that_fails_once_is_no_verdict(
+    samples: dict[str, Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's check puts a read that failed in the same words as damage."""
+    path = tmp_path / "ledger.db"
+    path.write_bytes(samples["closed"].files["ledger.db"])
+    said = ["Tree 5 page 9: unable to get the page. error code=266", ""]
+    monkeypatch.setattr(soundness, "_structure", lambda db: said.pop(0))
+    Store(path, LAYOUT).close()
+    assert said == []
+
+
+def test_what_is_shown_was_copied_whole(samples: dict[str, Sample], tmp_path: Path) -> None:
+    """The samples themselves are in order: undamaged, each is what it was."""
+    for sample in samples.values():
+        folder = tmp_path / "ledger"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        assert outcome(sample, "ledger.db", sample.files["ledger.db"], folder) == (Outcome.AS_IT_WAS, "")
