@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from exporter.allotment import Allotment
+from exporter.api.budget import RequestBudget
 from exporter.api.client import ApiClient, Response
 from exporter.api.decode import Decoder
 from exporter.api.errors import ApiError
@@ -26,6 +27,12 @@ PATIENCE = 5
 
 LONGEST_PAUSE = 3600.0
 """Seconds that a server's Retry-After is heeded at most."""
+
+READING_SHARE = 0.8
+"""Share of the interval in which a cycle begins requests: the last one shall be answered when the next cycle is due."""
+
+SHOW_EVERY = 10.0
+"""Seconds after which a cycle that waits for its next page publishes what it has read."""
 
 
 @dataclass(slots=True)
@@ -56,13 +63,15 @@ class SourcePoller:
         publisher: Publisher,
         clock: Clock,
         server_clock: ServerClock,
+        budget: RequestBudget,
     ) -> None:
-        """``active`` tells which lists of the account have a sweep running."""
+        """``active`` tells which lists of the account have a sweep running; ``budget`` is the account's."""
         self.source = intake.source
         self.intake = intake
         self.status = PollStatus()
         self._client = client
         self._decoder = decoder
+        self._budget = budget
         self._allotment = allotment
         self._active = active
         self._telemetry = telemetry
@@ -72,6 +81,7 @@ class SourcePoller:
         self._resume_at = 0.0
         self._first_asked: float | None = None
         self._starved = 0
+        self._shown = 0.0
 
     def inherit(self, previous: SourcePoller) -> None:
         """Go on with what ``previous`` knew of the same list, as after a reload."""
@@ -98,9 +108,11 @@ class SourcePoller:
             self._first_asked = began
         failure: PollError | None = None
         try:
-            await self._cycle()
+            await self._cycle(began + READING_SHARE * self.source.interval)
         except PollError as error:
-            failure = error
+            # What is kept is what is said: the frames of its traceback would keep the body that could not be read.
+            failure = error.with_traceback(None)
+            failure.__context__ = None
         except Exception:
             log.exception("poll failed unexpectedly", account=self.key.account, source=self.key.source)
             self._telemetry.count(catalog.TASK_FAILURES, "poll")
@@ -111,28 +123,36 @@ class SourcePoller:
         self.show()
         self._save()
 
-    async def _cycle(self) -> None:
+    async def _cycle(self, latest: float) -> None:
+        """Read the newest rows, then go on with the sweep while its requests can be sent by ``latest`` (monotonic)."""
+        steady = self.status.up is True
         page = await self._fetch(Position(), self.source.page_size)
         walk = self.intake.head(page, tried_for=self._tried_for())
-        # The newest rows are in: a sweep that fails below does not make them stale.
-        self.status.last_success = self._clock.now()
+        # The newest rows are in: a sweep that fails below does not make them stale, nor does one that takes its time
+        # keep an exporter that has just started from being ready.
+        self.status.last_success = self.status.last_poll = self._clock.now()
+        if self.status.up is None:
+            self.status.up = True
         if self.walking:  # what follows may take a while; otherwise the cycle ends, and publishes, now
-            self.show()
-            self._publisher.publish()
+            self._show_progress()
         budget = self._allotment.longest_head[self.key] - 1
-        self.status.outrun = False
+        coverage = self.intake.coverage
+        # Where a sweep has just begun above unread rows, nothing new is known of how fast they come.
+        noticed = coverage is not None and coverage.backlog_from == page.observed
+        outrun = steady and noticed and self.status.outrun
         while walk is not None:
-            more = await self._try_fetch(walk.position, walk.limit) if budget > 0 else None
+            more = await self._fetch_by(latest, walk.position, walk.limit) if budget > 0 else None
             if more is None:
-                self.status.outrun = self.status.up is True
+                outrun = steady  # otherwise it is what came while nobody asked
                 self.intake.break_off(walk)
                 break
             budget -= 1
             walk = self.intake.chain(walk, more)
-        await self._walk(self._allotment.grant(self.key, self._active()))
+        self.status.outrun = outrun
+        await self._walk(self._allotment.grant(self.key, self._active()), latest)
 
-    async def _walk(self, pages: int) -> None:
-        """Read up to ``pages`` pages of the sweep, then of the walk back for credit budgets."""
+    async def _walk(self, pages: int, latest: float) -> None:
+        """Read up to ``pages`` pages, until ``latest``: of the sweep, then of the walk back for credit budgets."""
         self._starved += 1
         for _ in range(max(pages, self._starved // PATIENCE)):
             errand = self.intake.errand(self._server_time())
@@ -141,9 +161,10 @@ class SourcePoller:
                 return
             walk = errand.walk
             try:
-                # Head polls go first, but a walk that has been starved for long waits for its turn like one.
-                fetch = self._try_fetch if self._starved < PATIENCE else self._fetch
-                page = await fetch(walk.position, walk.limit)
+                if self._starved < PATIENCE:
+                    page = await self._fetch_by(latest, walk.position, walk.limit)
+                else:  # head polls go first, but a walk that has been starved for long waits for its turn like one
+                    page = await self._fetch(walk.position, walk.limit)
             except PollError as error:
                 usual = walk.position.at_top and walk.limit == walk.base_limit
                 if error.reason is not FailureReason.CLIENT_ERROR or usual:
@@ -161,11 +182,23 @@ class SourcePoller:
     async def _fetch(self, position: Position, limit: int) -> Page:
         return self._decode(await self._client.get(self.source.path, self.intake.paginator.params(position, limit)))
 
-    async def _try_fetch(self, position: Position, limit: int) -> Page | None:
-        """Fetch a page if the budget has room beyond what the other lists' head polls need."""
-        params = self.intake.paginator.params(position, limit)
-        response = await self._client.try_get(self.source.path, params, reserve=self._allotment.reserve)
-        return None if response is None else self._decode(response)
+    async def _fetch_by(self, latest: float, position: Position, limit: int) -> Page | None:
+        """Fetch a page as soon as the budget has room beyond what the other lists' head polls need.
+
+        Returns None if that is not before ``latest``. To wait is what makes use of the whole budget: its places become
+        free one by one, as they were taken, and those which nobody waits for are lost.
+        """
+        params, reserve = self.intake.paginator.params(position, limit), self._allotment.reserve
+        while True:
+            response = await self._client.try_get(self.source.path, params, reserve=reserve)
+            if response is not None:
+                return self._decode(response)
+            wait = self._budget.wait(self._clock.now(), reserve) / SECOND
+            if self._clock.monotonic() + wait > latest:
+                return None
+            if self._clock.monotonic() - self._shown >= SHOW_EVERY:
+                self._show_progress()
+            await self._clock.sleep(wait)
 
     def _decode(self, response: Response) -> Page:
         return self._decoder.decode(response.body, self._server_clock.settle(response.observed, response.skew))
@@ -227,6 +260,12 @@ class SourcePoller:
         telemetry.set(catalog.COVERAGE_GAP, *self.key, "open", value=open_gap)
         telemetry.set(catalog.COVERAGE_GAP, *self.key, "lost", value=lost)
 
+    def _show_progress(self) -> None:
+        """Publish what has been read so far: what follows may take a while."""
+        self._shown = self._clock.monotonic()
+        self.show()
+        self._publisher.publish()
+
     def _save(self) -> None:
         """Make the cycle's own counters durable, then show them."""
         try:
@@ -251,7 +290,9 @@ class SourcePoller:
         coverage = self.intake.coverage
         if coverage is None or not coverage.backlog_from:
             return None
-        known = cover.eta(coverage, self._server_time(), int(self.source.interval * SECOND))
+        interval = int(self.source.interval * SECOND)
+        # Pages come in bursts, one an interval: half an interval later is the middle between two of them.
+        known = cover.eta(coverage, self._server_time() + interval // 2, interval)
         return float("inf") if self.status.outrun or known is None else known
 
     def gaps(self) -> tuple[float, float]:

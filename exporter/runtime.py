@@ -173,6 +173,7 @@ class Runtime:
                 client=client,
                 decoder=Decoder(source),
                 intake=self._intake(source),
+                budget=budget,
                 allotment=allotment,
                 active=active,
                 telemetry=self._telemetry,

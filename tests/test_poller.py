@@ -287,6 +287,72 @@ def test_a_starved_budget_goes_to_head_polls_first_and_says_that_arrivals_outrun
     asyncio.run(run())
 
 
+def spend_six(it: Rig) -> None:
+    """Spend a budget of six requests a minute one by one, every five seconds."""
+    for _ in range(6):
+        it.clock.advance(5)
+        it.runtime.budgets["a"].take(it.clock.now())
+
+
+def test_a_sweep_waits_for_places_in_the_budget_that_become_free_in_its_interval(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, requests_per_minute=6, start="2h") as it:
+            it.api.add(1000)
+            spend_six(it)
+            await it.poll(25)  # ten seconds before the first place is free
+            assert len(it.api.requests) == 1 + 3, "the newest page, and all that this list was granted of the rest"
+            assert it.value(catalog.ROWS, "counted") > 70
+
+    asyncio.run(run())
+
+
+def test_a_sweep_that_waits_ends_before_the_next_poll(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, requests_per_minute=6, start="2h") as it:
+            it.api.add(1000)
+            spend_six(it)
+            began = it.clock.monotonic()
+            await it.poll(0)
+            assert len(it.api.requests) == 1 + 1, "the next place is free after four fifths of the interval"
+            assert it.clock.monotonic() - began <= 0.8 * 60
+
+    asyncio.run(run())
+
+
+def test_an_exporter_is_ready_once_the_newest_rows_are_in_however_long_the_sweep_waits(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, requests_per_minute=6, start="2h") as it:
+            it.api.add(1000)
+            for _ in range(5):
+                it.runtime.budgets["a"].take(it.clock.now() + 20 * SECOND)
+            ready: list[bool] = []
+            plain = it.clock.sleep
+
+            async def sleep(seconds: float) -> None:
+                ready.append(it.poller.status.last_poll is not None and it.poller.status.up is True)
+                await plain(seconds)
+
+            it.clock.sleep = sleep  # type: ignore[method-assign]
+            await it.poll(40)
+            assert ready and all(ready)
+
+    asyncio.run(run())
+
+
+def test_a_full_budget_alone_does_not_mean_that_arrivals_outrun_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, requests_per_minute=6) as it:
+            await it.poll()
+            it.api.add(30)  # a page and a half: the newest rows take a second request
+            for _ in range(5):
+                it.runtime.budgets["a"].take(it.clock.now())
+            await it.poll(20)
+            assert it.value(catalog.ROWS, "counted") == 30
+            assert it.poller.eta() is None
+
+    asyncio.run(run())
+
+
 def test_a_catch_up_is_labelled_late_and_ends(tmp_path: Path) -> None:
     async def run() -> None:
         async with rig(tmp_path, start="2h") as it:

@@ -1,0 +1,310 @@
+"""Catching up after an outage of the API: as fast as the request budget allows, every row once, late rows as late.
+
+While the API is down, rows go on coming. When it is back, the newest rows are read at once and at every interval, as
+ever; what the budget has left is for the backlog. With p rows a page of which o overlap with the page before, and h
+requests a minute for the newest rows, that is ::
+
+    capacity = (requests_per_minute - h) * (p - o)    rows a minute
+    h        = lists * 60 / interval * ceil(rows that come in an interval / (p - o))
+    bound    = backlog / (capacity - arrival)
+
+For arrivals that are not steady, the bound is the first moment at which capacity has met the backlog and all that has
+come since.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from math import ceil, inf
+from random import Random
+
+from exporter.counting import layout as slots
+from exporter.metrics import catalog
+from exporter.models import MICRO, SECOND, Paging
+from exporter.poller import SourcePoller
+from exporter.runtime import JITTER
+from exporter.simulator import trace
+from tests.clocks import START
+from tests.proof.figures import Figures
+from tests.proof.timelapse import Timelapse, TimelapseClock, timelapse
+from tests.proof.timelapse_api import Arrivals, Refusal, TimelapseApi
+
+HOUR = 3600
+LATE_AFTER = 600
+PAGE_SIZE = 100
+LATENCY = 0.3
+WARM_UP = 1800
+SAMPLE = 2.0
+"""Seconds of compressed time between two looks at the gauges."""
+
+OVERLAP = {Paging.CURSOR: 1, Paging.OFFSET: 5}
+"""Rows that two pages share, beyond ties: the oldest one, and for offsets a few to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What is to be caught up with. ``rate`` is in rows a second; None is the production trace, eight times slower."""
+
+    hours: float
+    paging: Paging
+    rate: float | None = 1.0
+    requests_per_minute: int = 6
+    interval: int = 60
+    kills: int = 0
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class CatchUp:
+    """What became of it. Times in seconds since the first answer after the outage."""
+
+    outage: Outage
+    backlog: int = 0
+    bound: float = 0.0
+    took: float = 0.0
+    """Until the last row of the backlog was counted and the gauge said so."""
+    requests: int = 0
+    rows: int = 0
+    counted: int = 0
+    late: int = 0
+    edge: int = 0
+    """Rows so near ``late_after`` that either label is right: the API tells the time in whole seconds."""
+    slowest_fresh: float = 0.0
+    """The longest that a row which came after the outage waited to be served."""
+    eta_low: float = inf
+    eta_high: float = 0.0
+    """The estimate as a multiple of the time it really took, from a tenth of the catch-up to its last interval."""
+    problems: list[str] = field(default_factory=list)
+
+
+def run(*, hours: Iterable[float], seed: int, kills: int = 2) -> Figures:
+    """Catch up after outages of so many ``hours``, in both ways of paging, steadily and by the production trace."""
+    figures = Figures()
+    for result in results(hours=hours, seed=seed, kills=kills):
+        figures.rows += result.rows
+        figures.lost += max(0, result.rows - result.counted)
+        figures.doubled += max(0, result.counted - result.rows)
+        figures.kills += result.outage.kills
+        figures.faults += 1
+        figures.problems += [f"catch-up: {problem} ({result.outage})" for problem in result.problems]
+    return figures
+
+
+def results(*, hours: Iterable[float], seed: int, kills: int = 2) -> list[CatchUp]:
+    """Run every kind of outage: the figures of each."""
+    outages = [
+        Outage(length, paging, rate=rate, requests_per_minute=limit, kills=deaths, seed=seed)
+        for length in hours
+        for paging, rate, limit, deaths in (
+            (Paging.CURSOR, 1.0, 6, 0),
+            (Paging.OFFSET, 1.0, 6, kills),
+            # As many rows, but in bursts: a head poll reads as many pages as half of its interval's requests allow.
+            (Paging.CURSOR, None, 10, kills),
+            (Paging.OFFSET, None, 10, 0),
+        )
+    ]
+    return [catch_up(outage) for outage in outages]
+
+
+def catch_up(outage: Outage) -> CatchUp:
+    """Let the API be down, then up, and see how the exporter catches up."""
+    return asyncio.run(_catch_up(outage))
+
+
+async def _catch_up(outage: Outage) -> CatchUp:
+    random = Random(outage.seed)
+    clock = TimelapseClock()
+    arrivals = Arrivals(times(outage))
+    api = TimelapseApi(clock, {"completions": arrivals}, latency=LATENCY)
+    result = CatchUp(outage)
+    async with timelapse(api, clock, random) as it:
+        configure(it, outage, requests_per_minute=outage.requests_per_minute)
+        it.start()
+        await it.run(WARM_UP)
+        api.refuse = lambda name: Refusal(503, retry_after=120)
+        await it.run(outage.hours * HOUR + random.uniform(0, 60))
+        api.refuse = lambda name: None
+        before = len(arrivals.served)
+        while len(arrivals.served) == before:
+            await it.run(0.1)
+        back, asked = clock.monotonic(), len(api.sent)
+        end = arrivals.visible(clock.now())
+        result.backlog = end - counted(it)
+        result.bound = _bound(outage, arrivals.times, clock.now(), result.backlog)
+        deaths = [result.bound * (number + 0.5) / outage.kills for number in range(outage.kills)]
+        etas: list[tuple[float, float]] = []
+        while behind(it) and clock.monotonic() - back < 3 * result.bound + 600:
+            if deaths and clock.monotonic() - back >= deaths[0]:
+                deaths.pop(0)
+                await it.kill()
+                clock.advance(1)
+                it.start()
+            await it.run(SAMPLE)
+            etas.append((clock.monotonic() - back, it.telemetry.value(catalog.CATCH_UP_ETA, *poller(it).key)))
+        result.took = clock.monotonic() - back
+        result.requests = len(api.sent) - asked
+        await it.run(HOUR)  # everything is proven, and nothing comes back
+        served = _first_served(arrivals)
+        _judge_rows(it, result, arrivals, served)
+        _judge_time(result, arrivals, served, before, end, round(START + (back + result.took) * SECOND))
+        _judge_eta(result, etas)
+        _judge_alarms(it, result)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Outrun:
+    """What the gauges said while rows came faster than they could be read, and after the budget was raised."""
+
+    etas_before: tuple[float, ...]
+    behind_before: bool
+    etas_after: tuple[float, ...]
+    behind_after: bool
+    rows: int
+    counted: int
+
+
+def outrun(paging: Paging, *, seed: int = 1) -> Outrun:
+    """Let 12 rows a second come while 10 can be read, for 20 minutes; then allow ten times as many requests."""
+    return asyncio.run(_outrun(Outage(0, paging, rate=12.0, seed=seed)))
+
+
+async def _outrun(outage: Outage) -> Outrun:
+    clock = TimelapseClock()
+    arrivals = Arrivals(times(outage)[: 12 * 1800])  # for half an hour: then the list is quiet, and read to its end
+    api = TimelapseApi(clock, {"completions": arrivals}, latency=LATENCY)
+    async with timelapse(api, clock, Random(outage.seed)) as it:
+        configure(it, outage, requests_per_minute=outage.requests_per_minute)
+        it.start()
+        await it.run(600)
+        before = await _etas(it, 900)
+        behind_before = behind(it)
+        await it.kill()
+        configure(it, outage, requests_per_minute=outage.requests_per_minute * 10)
+        it.start()
+        await it.run(120)
+        after = await _etas(it, 1200)
+        return Outrun(before, behind_before, after, behind(it), len(arrivals.times), counted(it))
+
+
+async def _etas(it: Timelapse, seconds: int) -> tuple[float, ...]:
+    """What the gauge says, every ten seconds."""
+    etas = []
+    for _ in range(seconds // 10):
+        await it.run(10)
+        etas.append(it.telemetry.value(catalog.CATCH_UP_ETA, *poller(it).key))
+    return tuple(etas)
+
+
+def times(outage: Outage) -> Sequence[int]:
+    """Times (µs) at which rows come, for as long as any catch-up takes."""
+    first, last = START + 10 * SECOND, START + round((outage.hours * 2 + 12) * HOUR) * SECOND
+    if outage.rate is not None:
+        return range(first, last, round(SECOND / outage.rate))
+    replay = (arrival.at for arrival in trace.load().replay(first, speed=1 / 8))
+    return list(takewhile(lambda at: at < last, replay))
+
+
+def configure(it: Timelapse, outage: Outage, *, requests_per_minute: int) -> None:
+    it.configure(
+        sources={"completions": {"paging": outage.paging.value}},
+        page_size=PAGE_SIZE,
+        requests_per_minute=requests_per_minute,
+        interval=f"{outage.interval}s",
+        late_after=f"{LATE_AFTER}s",
+    )
+
+
+def poller(it: Timelapse) -> SourcePoller:
+    return it.pollers[0]
+
+
+def behind(it: Timelapse) -> bool:
+    """Whether the exporter says that it is catching up."""
+    return it.telemetry.value(catalog.CATCHING_UP, *poller(it).key) == 1
+
+
+def counted(it: Timelapse) -> int:
+    return sum(values[slots.COMPLETIONS] for values in it.books.totals.values())
+
+
+def _bound(outage: Outage, times: Sequence[int], now: int, backlog: int) -> float:
+    """The time (s) in which the budget can meet ``backlog`` and what comes meanwhile."""
+    around = bisect_left(times, now + HOUR * SECOND) - bisect_left(times, now - HOUR * SECOND)
+    per_interval = around / (2 * HOUR) * outage.interval
+    page = PAGE_SIZE - OVERLAP[outage.paging]
+    heads = 60 / outage.interval * ceil(per_interval / page)
+    per_second = (outage.requests_per_minute - heads) * page / 60
+    came, seconds = bisect_right(times, now), 0
+    while seconds * per_second < backlog + bisect_right(times, now + seconds * SECOND) - came:
+        seconds += 1
+    return seconds
+
+
+def _first_served(arrivals: Arrivals) -> dict[int, int]:
+    """When each row was first in an answer (µs)."""
+    first: dict[int, int] = {}
+    for at, start, end in arrivals.served:
+        for number in range(start, end):
+            first.setdefault(number, at)
+    return first
+
+
+def _judge_rows(it: Timelapse, result: CatchUp, arrivals: Arrivals, served: dict[int, int]) -> None:
+    """Every row up to the newest one that was asked for is counted once, under the right label."""
+    rows = range(max(served) + 1)
+    totals = it.books.totals
+    result.rows, result.counted = len(rows), counted(it)
+    tokens = sum(values[slots.OUTPUT_TOKENS] for values in totals.values())
+    credits = sum(values[slots.CREDITS] for values in totals.values())
+    # Each row has numbers of its own: a lost and a doubled one do not make up for each other.
+    if tokens != sum(map(arrivals.tokens, rows)) or credits != MICRO * sum(map(arrivals.credits, rows)):
+        result.problems.append(f"counted {result.counted} rows of {result.rows}, not the ones that came")
+    result.late = sum(values[slots.COMPLETIONS] for key, values in totals.items() if key.late == "true")
+    tolerance = 3.0 + 15.0 * (result.outage.kills > 0)
+    ages = [(served[number] - arrivals.times[number]) / SECOND for number in served]
+    surely = sum(age > LATE_AFTER + tolerance for age in ages)
+    result.edge = sum(abs(age - LATE_AFTER) <= tolerance for age in ages)
+    if not surely <= result.late <= surely + result.edge:
+        result.problems.append(f"{result.late} rows are late, {surely} to {surely + result.edge} should be")
+
+
+def _judge_time(
+    result: CatchUp, arrivals: Arrivals, served: dict[int, int], before: int, end: int, finished: int
+) -> None:
+    """The backlog was read within the bound, and new rows did not wait for it."""
+    unread = sum(served.get(number, finished + 1) > finished for number in range(end))
+    if unread:
+        result.problems.append(f"{unread} rows were unread when the exporter said that it had caught up")
+    if result.took > 1.1 * result.bound:
+        result.problems.append(f"took {result.took:.0f} s instead of {result.bound:.0f}")
+    back = arrivals.served[before][0]
+    fresh = ((at - arrivals.times[number]) / SECOND for number, at in served.items() if arrivals.times[number] > back)
+    result.slowest_fresh = max(fresh)
+    if result.slowest_fresh > 2 * (1 + JITTER) * result.outage.interval + 5:
+        result.problems.append(f"a new row was not read for {result.slowest_fresh:.0f} s")
+
+
+def _judge_alarms(it: Timelapse, result: CatchUp) -> None:
+    """An outage of the API is no reason to doubt the list."""
+    key = poller(it).key
+    for family in (catalog.UNPROVABLE_PAGES, catalog.VANISHED_ROWS, catalog.BEYOND_LATENESS):
+        if it.telemetry.value(family, *key):
+            result.problems.append(f"{family.name} is {it.telemetry.value(family, *key):g}")
+    if it.telemetry.value(catalog.COVERAGE_GAP, *key, "lost") or it.telemetry.value(catalog.TASK_FAILURES, "poll"):
+        result.problems.append("a gap was given up, or a task failed")
+
+
+def _judge_eta(result: CatchUp, etas: list[tuple[float, float]]) -> None:
+    """The estimates from a tenth of the catch-up to its last interval, against the time that was really left."""
+    for at, eta in etas:
+        left = result.took - at
+        if at > result.took / 10 and left > result.outage.interval:
+            result.eta_low, result.eta_high = min(result.eta_low, eta / left), max(result.eta_high, eta / left)
+    # What is left is known as a stretch of time; how many rows it holds can be told if they come steadily.
+    if result.outage.rate is not None and not 0.5 <= result.eta_low <= result.eta_high <= 2:
+        result.problems.append(f"the ETA was {result.eta_low:.2f} to {result.eta_high:.2f} of the time it took")
