@@ -13,7 +13,7 @@ import math
 import re
 import ssl
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -30,7 +30,11 @@ from exporter.models import SECOND, Clock, FailureReason, PollError
 
 MIB: Final = 1024 * 1024
 
-_ERROR_CAPS: Final = (64 * 1024, 64 * 1024)  # bytes on the wire, and decompressed, of an answer that explains a failure
+MAX_BODY: Final = 20 * MIB
+"""Bytes of a list, compressed or not: enough for 1,000 rows of 20 KiB. Each list may hold as many at once."""
+
+_ERROR_CAP: Final = 64 * 1024  # bytes of an answer that explains a failure
+_PIECE: Final = MIB  # so much is decompressed at once
 _PRINTABLE_ASCII: Final = re.compile(r"[\x21-\x7e]+")
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS  # either, told by the header; "deflate" is zlib's format (RFC 9110, 8.4.1.2)
@@ -81,14 +85,14 @@ class ApiClient:
         random: Random,
         ca_file: Path | None = None,
         max_attempts: int = 3,
-        max_wire_bytes: int = 32 * MIB,
-        max_body_bytes: int = 128 * MIB,
+        max_body_bytes: int = MAX_BODY,
     ) -> None:
         """Prepare to send; nothing is sent or read yet but ``ca_file``.
 
         ``timeout`` is the seconds from sending a request to the last byte of its answer; a call with its retries ends
         within four of them, after the wait for its first place in the budget. ``ca_file`` (PEM) replaces the system's
-        certificate authorities. Raises ValueError if it cannot be read.
+        certificate authorities. ``max_body_bytes`` limits an answer both on the wire and decompressed. Raises
+        ValueError if ``ca_file`` cannot be read.
         """
         self._account = account
         self._base_url = base_url.rstrip("/")
@@ -102,7 +106,7 @@ class ApiClient:
         self._timeout = timeout
         self._random = random
         self._max_attempts = max_attempts
-        self._caps = (max_wire_bytes, max_body_bytes)
+        self._max_body = max_body_bytes
         self._http = httpx.AsyncClient(
             http2=True,
             verify=_tls(ca_file),
@@ -195,7 +199,7 @@ class ApiClient:
                 self._http.stream("GET", url, headers=headers, auth=_NO_AUTH) as answer,
             ):
                 round_trip = math.ceil((self._clock.monotonic() - started) * SECOND)
-                await _receive(answer, body, *(self._caps if answer.status_code == httpx.codes.OK else _ERROR_CAPS))
+                await _receive(answer, body, self._max_body if answer.status_code == httpx.codes.OK else _ERROR_CAP)
             observed, skew = _observed(answer.headers, sent, round_trip)
             outcome = Response(body.getvalue(), observed, skew)
         except PollError as error:
@@ -248,8 +252,8 @@ class ApiClient:
         return None if key == rejected else key
 
 
-async def _receive(answer: httpx.Response, body: BytesIO, max_wire: int, max_body: int) -> None:
-    """Stream the decompressed answer into ``body``, at most one byte more than ``max_body``; raise PollError."""
+async def _receive(answer: httpx.Response, body: BytesIO, most: int) -> None:
+    """Stream the decompressed answer into ``body``; raise PollError for one of more than ``most`` bytes."""
     encoding = answer.headers.get("content-encoding") or "identity"
     if encoding.lower() not in ("identity", "gzip", "x-gzip", "deflate"):
         raise PollError(FailureReason.BAD_BODY, f"is encoded as {encoding!r}, only gzip and deflate were asked for")
@@ -257,19 +261,28 @@ async def _receive(answer: httpx.Response, body: BytesIO, max_wire: int, max_bod
     wire = 0
     async for chunk in answer.aiter_raw():
         wire += len(chunk)
-        # One byte over the cap is enough to know, so that a bomb is never inflated.
-        most = max_body - body.tell() + 1
         try:
-            body.write(chunk[:most] if inflater is None else inflater.decompress(chunk, most))
+            for piece in (chunk,) if inflater is None else _inflated(inflater, chunk):
+                room = most - body.tell()
+                body.write(piece[:room])
+                # Before more is inflated, so that a bomb never is.
+                if wire > most or len(piece) > room:
+                    raise PollError(FailureReason.TOO_LARGE, f"is larger than {most / MIB:g} MiB; lower page_size")
         except zlib.error as error:
             raise PollError(FailureReason.BAD_BODY, f"is not valid {encoding}: {error}") from None
-        if wire > max_wire or body.tell() > max_body:
-            limits = f"{max_wire} bytes on the wire or {max_body} decompressed"
-            raise PollError(FailureReason.TOO_LARGE, f"is larger than {limits}; lower page_size")
         if inflater is not None and inflater.unused_data:
             raise PollError(FailureReason.BAD_BODY, f"goes on after the end of its {encoding} data")
     if inflater is not None and not inflater.eof:
         raise PollError(FailureReason.BAD_BODY, f"is {encoding} data that ends too early")
+
+
+def _inflated(inflater: zlib._Decompress, packed: bytes) -> Iterator[bytes]:
+    """Decompress ``packed`` piece by piece, since a thousand times as much may be in it."""
+    piece = inflater.decompress(packed, _PIECE)
+    yield piece
+    while len(piece) == _PIECE:
+        piece = inflater.decompress(inflater.unconsumed_tail, _PIECE)
+        yield piece
 
 
 def _observed(headers: httpx.Headers, sent: int, round_trip: int) -> tuple[int, int | None]:

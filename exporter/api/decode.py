@@ -7,6 +7,9 @@ the body unusable, because an empty list that comes with an error proves nothing
 The whole body is parsed in one go into typed structs, so that prompts and responses are skipped by the parser and never
 become objects. Python servers also write what is no JSON (NaN, lone surrogates, raw control characters); such a body is
 read again by a parser that puts up with that, and its odd values are judged like all others.
+
+A few bytes can describe what takes many times their size in memory: `{},` becomes an object of a few hundred bytes. So
+what a body may hold is limited before it is parsed, and what may be rejected row by row before it is looked at.
 """
 
 from __future__ import annotations
@@ -28,6 +31,16 @@ LIST_KEYS: Final = ("data", "items", "results", "completions", "executions", "pr
 
 MAX_ID_LENGTH: Final = 1024
 """Characters. An id is never cut, since two rows must not become one."""
+
+MAX_ROWS: Final = 10_000
+"""Rows of a page: ten times the most that is asked for, for servers that do not mind the limit."""
+
+MAX_VALUES: Final = 500_000
+"""Values in a body, commas in texts included: 500 for each of 1,000 rows."""
+
+MAX_ODD_BYTES: Final = 8 * 1024 * 1024
+MAX_ODD_VALUES: Final = MAX_VALUES // 4
+"""What the second parser takes: of a character outside Latin it makes four bytes, and it skips nothing."""
 
 _MAX_MESSAGE: Final = 300
 
@@ -83,6 +96,8 @@ class Decoder:
         """
         try:
             rows, has_more = self._open(body)
+            if len(rows) > MAX_ROWS:
+                raise _unusable(f"the answer holds {len(rows)} rows, at most {MAX_ROWS} can be read")
             completions, rejects = self._decode_rows(rows)
         except RecursionError:
             raise _unusable("the answer is nested too deeply to be read") from None
@@ -102,9 +117,13 @@ class Decoder:
         return lists[0], has_more if isinstance(has_more, bool) else None
 
     def _parse(self, body: bytes) -> Any:
+        if _holds_more_than(body, MAX_VALUES):
+            raise _unusable(f"the answer of {len(body)} bytes holds too many values to be read; lower page_size")
         try:
             return self._parser.decode(body)
         except _UNREADABLE as error:
+            if _is_too_large_if_odd(body):
+                raise _unusable(f"{_no_json(body, error)}; lower page_size, a smaller one may be readable") from None
             try:
                 return msgspec.convert(_parse_odd(body), self._body_type)
             except _UNREADABLE:
@@ -231,6 +250,15 @@ def _digest(content: object) -> bytes:
     return blake2b(repr(content).encode(), digest_size=8).digest()
 
 
+def _holds_more_than(body: bytes, values: int) -> bool:
+    """Whether a body may hold more values than that: each but the first has a comma or a bracket before it."""
+    return len(body) > values and body.count(b",") + body.count(b"[") + body.count(b"{") > values
+
+
+def _is_too_large_if_odd(body: bytes) -> bool:
+    return len(body) > MAX_ODD_BYTES or _holds_more_than(body, MAX_ODD_VALUES)
+
+
 def _parse_odd(body: bytes) -> Any:
     """Parse JSON as Python servers write it, after a byte order mark or not. Invalid UTF-8 becomes lone surrogates."""
     return _ODD_JSON.decode(body.decode("utf-8-sig", "surrogateescape"))
@@ -268,7 +296,7 @@ def _no_json(body: bytes, error: Exception) -> str:
 def _no_page(body: bytes, error: bool, lists: int) -> str:
     """Say why an object is no page: mostly for an error, in the server's words."""
     try:
-        content = _parse_odd(body)
+        content = None if _is_too_large_if_odd(body) else _parse_odd(body)
     except ValueError:
         content = None
     # A completion where a list was expected has an id, and its message would be what somebody wrote.
