@@ -23,14 +23,17 @@ class DaemonBackend:
         runtime: Callable[[], Runtime],
         reload: Callable[[], Awaitable[str | None]],
         reload_problem: Callable[[], str | None],
-        store: Store,
-        telemetry: Telemetry,
+        store: Callable[[], Store],
+        telemetry: Callable[[], Telemetry],
         exposition: Exposition,
         clock: Clock,
         version: str,
         revision: str,
     ) -> None:
-        """``runtime`` returns the one in force; ``reload`` and ``reload_problem`` return what is wrong, or None."""
+        """``runtime`` returns the one in force; ``reload`` and ``reload_problem`` return what is wrong, or None.
+
+        Neither ``store`` nor ``telemetry`` is asked for before the first request.
+        """
         self._runtime = runtime
         self._reload = reload
         self._reload_problem = reload_problem
@@ -53,7 +56,7 @@ class DaemonBackend:
             sources=tuple(self._source(poller) for poller in self._runtime().pollers),
             config_reload_ok=problem is None,
             config_reload_message=problem,
-            ledger_path=str(self._store.path),
+            ledger_path=str(self._store().path),
         )
 
     def ready(self) -> str | None:
@@ -64,7 +67,7 @@ class DaemonBackend:
     async def healthy(self) -> str | None:
         """Prove that the ledger answers; that anything answers proves that the event loop turns."""
         try:
-            self._store.check()
+            self._store().check()
         except PollError as error:
             return str(error)
         return None
@@ -83,7 +86,8 @@ class DaemonBackend:
         return Scrape(rendered.body, rendered.content_type, rendered.content_encoding)
 
     def _source(self, poller: SourcePoller) -> SourceState:
-        runtime, status, key = self._runtime(), poller.status, poller.key
+        runtime, telemetry = self._runtime(), self._telemetry()
+        status, key = poller.status, poller.key
         budget = runtime.budgets[key.account]
         open_gap, lost_gap = poller.gaps()
         failure = status.failure
@@ -97,8 +101,8 @@ class DaemonBackend:
             failure_message=str(failure) if failure else None,
             failing_since=status.failing_since,
             watermark=poller.watermark(),
-            rows_counted=int(self._telemetry.value(catalog.ROWS, *key, "counted")),
-            rows_rejected=int(self._telemetry.total(catalog.REJECTED_ROWS, *key)),
+            rows_counted=int(telemetry.value(catalog.ROWS, *key, "counted")),
+            rows_rejected=int(telemetry.total(catalog.REJECTED_ROWS, *key)),
             requests_used=budget.used(self._clock.now()),
             requests_limit=budget.limit,
             catching_up=poller.catching_up(),
@@ -106,6 +110,6 @@ class DaemonBackend:
             next_poll=runtime.next_poll(key),
             gap_open_seconds=open_gap,
             gap_lost_seconds=lost_gap,
-            unprovable=int(self._telemetry.value(catalog.UNPROVABLE_PAGES, *key)),
+            unprovable=int(telemetry.value(catalog.UNPROVABLE_PAGES, *key)),
             interval=poller.source.interval,
         )

@@ -70,7 +70,9 @@ class Daemon:
         self._clock = clock
         self._redactor = redactor
         self._reload_problem: str | None = None
+        self._stopping = False
         config = load(options.config_file, options.environ)
+        self._web = self._serve()  # before the ledger: a bad flag creates none
         try:
             self._store = Store(config.ledger.path, layout())
         except LedgerError as error:
@@ -95,20 +97,23 @@ class Daemon:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         loop.set_exception_handler(self._unhandled)
         self._reload_lock = asyncio.Lock()
         try:
-            try:
-                await self._web.start()
-            except OSError as error:
-                raise CannotRun(str(error)) from None
-            self._runtime.start()
+            async with self._reload_lock:  # a reload that starts pollers, before these have started, would double them
+                try:
+                    await self._web.start()
+                except OSError as error:
+                    raise CannotRun(str(error)) from None
+                self._runtime.start()
+            # Ignored until now: the configuration was just read.
+            loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
             log.info("listening", addresses=list(self._options.listen_addresses), ports=list(self._web.ports))
             started()
             await stop.wait()
             log.info("stopping")
         finally:
+            self._stopping = True
             async with self._reload_lock:  # a reload under way has replaced the runtime by then
                 await self._runtime.stop()
             await self._web.stop(DRAIN_SECONDS)
@@ -119,6 +124,8 @@ class Daemon:
     async def reload(self) -> str | None:
         """Put the configuration file in force; all or nothing. Returns what is wrong with it, or None."""
         async with self._reload_lock:
+            if self._stopping:
+                return "the exporter is stopping"
             self._reload_problem = await self._reload()
             ok = self._reload_problem is None
             self._note_reload(ok)
@@ -129,11 +136,27 @@ class Daemon:
             self._publisher.publish()
             return self._reload_problem
 
+    def _serve(self) -> WebServer:
+        """Prepare the web side, which asks for everything else when it is asked itself. Raises ValueError."""
+        self._exposition = Exposition()
+        backend = DaemonBackend(
+            runtime=lambda: self._runtime,
+            reload=self.reload,
+            reload_problem=lambda: self._reload_problem,
+            store=lambda: self._store,
+            telemetry=lambda: self._telemetry,
+            exposition=self._exposition,
+            clock=self._clock,
+            version=__version__,
+            revision=_revision(self._options.environ),
+        )
+        app = create_app(backend, telemetry_path=self._options.telemetry_path, lifecycle=self._options.lifecycle)
+        return WebServer(app, self._options.listen_addresses, Limits(), self._refused)
+
     def _compose(self, config: Config) -> None:
         books = Books(self._store, layout())
         self._books = books
         self._telemetry = Telemetry(books.counters)
-        self._exposition = Exposition()
         self._publisher = Publisher(
             books=books,
             telemetry=self._telemetry,
@@ -145,19 +168,6 @@ class Daemon:
         self._tasks: set[asyncio.Task[str | None]] = set()
         self._describe()
         self._note_reload(True)
-        backend = DaemonBackend(
-            runtime=lambda: self._runtime,
-            reload=self.reload,
-            reload_problem=lambda: self._reload_problem,
-            store=self._store,
-            telemetry=self._telemetry,
-            exposition=self._exposition,
-            clock=self._clock,
-            version=__version__,
-            revision=_revision(self._options.environ),
-        )
-        app = create_app(backend, telemetry_path=self._options.telemetry_path, lifecycle=self._options.lifecycle)
-        self._web = WebServer(app, self._options.listen_addresses, Limits(), self._refused)
         if self._store.rolled_back:
             log.error(
                 "the ledger is older than what was published: restored from a copy? completion metrics are withheld"

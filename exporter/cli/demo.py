@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from exporter.clock import SystemClock
-from exporter.daemon import Daemon, Options
+from exporter.daemon import CannotRun, Daemon, Options
 from exporter.simulator import SimulatorOptions, run
 from exporter.simulator.faults import Limits
+from exporter.web.address import parse_address
 
 KEY_VARIABLE = "VLMRUN_EXPORTER_DEMO_KEY"
 
@@ -68,10 +70,16 @@ async def demo(values: Mapping[str, Any], environ: Mapping[str, str], daemon: Ca
 
 
 async def simulate(values: Mapping[str, Any]) -> None:
-    """Run the stand-in alone, until it is interrupted."""
-    host, _, port = values["simulate.listen-address"].rpartition(":")
-    options = _options(values, host=host or "127.0.0.1", port=_number(port, "simulate.listen-address"))
-    await run(options, SystemClock(), asyncio.Event(), lambda url: print(f"The stand-in listens on {url}", flush=True))
+    """Run the stand-in alone, until a signal comes."""
+    address = parse_address(values["simulate.listen-address"])
+    options = _options(values, host=address.host or "127.0.0.1", port=address.port)
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await run(options, SystemClock(), stop, lambda url: print(f"The stand-in listens on {url}", flush=True))
+    except OSError as error:
+        raise CannotRun(error.strerror) from None  # without the number, which says nothing to a person
 
 
 def _greet(port: int, telemetry_path: str, control: str) -> None:

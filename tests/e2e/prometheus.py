@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes one target every second, and answers queries."""
+"""A real Prometheus that scrapes one target, and answers queries; and what its samples come to."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ from typing import Any
 
 import httpx
 
+from exporter.models import MICRO
+from exporter.simulator.truth import Key
+from tests.e2e.host import free_port
 from tests.e2e.process import write
-from tests.e2e.soak import free_port
+from tests.e2e.standin import LABELS, Sums, Totals
 from tests.e2e.waiting import until
 
 JOB = "vlmrun-exporter"
 """The scrape job that rules and dashboards assume."""
+
+SCALES = {
+    "vlmrun_completions_total": 1,
+    "vlmrun_completion_input_tokens_total": 1,
+    "vlmrun_completion_output_tokens_total": 1,
+    "vlmrun_completion_credits_total": MICRO,
+}
+"""The families that the stand-in keeps sums of, in the order of its sums, and their scale there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +73,45 @@ class Prometheus:
         ]
 
 
+def sums(series: Sequence[Series], labels: Sequence[str], scale: int) -> dict[tuple[str, ...], int]:
+    """Add up the rises of series by ``labels``, those above 0."""
+    found: dict[tuple[str, ...], int] = {}
+    for each in series:
+        key = tuple(each.labels[label] for label in labels)
+        found[key] = found.get(key, 0) + round(each.rise * scale)
+    return {key: value for key, value in found.items() if value}
+
+
+def risen(server: Prometheus, window: str) -> Totals:
+    """What the stored samples of a window say was counted, from the first one to the last."""
+    families = [sums(server.raw(f"{name}[{window}]"), LABELS, scale) for name, scale in SCALES.items()]
+    return _totals(families)
+
+
+def increased(server: Prometheus, window: str, at: float) -> Totals:
+    """What ``increase()`` over a window that ends at a time (s) says was counted, rounded to whole units."""
+    families = []
+    for name, scale in SCALES.items():
+        values = server.values(f"sum by ({', '.join(LABELS)}) (increase({name}[{window}]))", at=at)
+        rounded = {
+            tuple(dict(labels)[label] for label in LABELS): round(value * scale) for labels, value in values.items()
+        }
+        families.append({key: value for key, value in rounded.items() if value})
+    return _totals(families)
+
+
+def _totals(families: Sequence[Mapping[tuple[str, ...], int]]) -> Totals:
+    keys = {key for family in families for key in family}
+    return {Key(*key): Sums(*(family.get(key, 0) for family in families)) for key in keys}
+
+
 @contextmanager
-def prometheus(binary: Path, folder: Path, target: str) -> Iterator[Prometheus]:
+def prometheus(binary: Path, folder: Path, target: str, *, interval: str = "1s") -> Iterator[Prometheus]:
     """Run ``binary`` with its data in ``folder``; it scrapes ``target`` (HOST:PORT)."""
     scrape = {"job_name": JOB, "static_configs": [{"targets": [target]}]}
     config = write(
         folder / "prometheus.yml",
-        {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [scrape]},
+        {"global": {"scrape_interval": interval, "scrape_timeout": "1s"}, "scrape_configs": [scrape]},
     )
     address = f"127.0.0.1:{free_port()}"
     log = folder / "prometheus.log"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from exporter.version import __version__
-from tests.e2e.process import Exporter, configuration, environment, run, write
+from tests.e2e.process import COMMAND, Exporter, configuration, environment, run, write
 from tests.e2e.standin import Standin
+from tests.e2e.waiting import until
 
 BAD = """\
 accounts:
@@ -107,6 +111,7 @@ def test_a_bad_flag_is_explained_in_one_line(flag: str, message: str, tmp_path: 
     config = write(tmp_path / "config.yaml", configuration("http://127.0.0.1:9/v1", tmp_path))
     end = run(f"--config.file={config}", flag, cwd=tmp_path)
     assert (end.returncode, end.stdout, end.stderr) == (2, "", f"vlmrun-exporter: {message}\n")
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]  # no ledger has been created
 
 
 @pytest.mark.parametrize(
@@ -117,6 +122,46 @@ def test_a_bad_variable_is_named(variable: str, value: str, allowed: str, tmp_pa
     end = run(cwd=tmp_path, environ=environment(**{f"VLMRUN_EXPORTER_{variable}": value}))
     assert end.returncode == 2
     assert end.stderr.endswith(f"error: VLMRUN_EXPORTER_{variable}: {value!r} (allowed: {allowed})\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_stand_in(number: signal.Signals, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            [*COMMAND, "simulate", "--simulate.listen-address=127.0.0.1:0"],
+            cwd=tmp_path,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        until(lambda: "The stand-in listens on http://127.0.0.1:" in output.read_text("utf-8"), 30, "it listens")
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert "Traceback" not in output.read_text("utf-8")
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1", "::1:80"])
+def test_a_bad_address_of_the_stand_in_is_explained_in_one_line(address: str, tmp_path: Path) -> None:
+    end = run("simulate", f"--simulate.listen-address={address}", cwd=tmp_path)
+    assert (end.returncode, end.stdout) == (2, "")
+    assert end.stderr.startswith(f"vlmrun-exporter: bad listen address {address!r}: ")
+    assert len(end.stderr.splitlines()) == 1
+
+
+def test_a_port_in_use_is_said_by_the_stand_in_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        end = run("simulate", f"--simulate.listen-address=127.0.0.1:{port}", cwd=tmp_path)
+    assert (end.returncode, end.stdout) == (1, "")
+    assert (
+        end.stderr == f"vlmrun-exporter: the simulator can't listen on 127.0.0.1 port {port}: Address already in use\n"
+    )
 
 
 def test_variables_stand_in_for_flags_and_flags_win(calm: Standin, tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.process import Exporter, configuration, run, write
+from tests.e2e.process import ROOT, Exporter, configuration, environment, run, write
 from tests.e2e.standin import Standin
 from tests.e2e.upstream import PATHS, upstream
 from tests.e2e.waiting import until
@@ -22,7 +23,23 @@ INTERVAL = "vlmrun_exporter_poll_interval_seconds"
 POLLS = "vlmrun_exporter_polls_total"
 COUNTED = "vlmrun_completions_total"
 
+IMPORTS_SIGHUP = """\
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "exporter.daemon":
+            print("SIGHUP comes", flush=True)
+            os.kill(os.getpid(), signal.SIGHUP)
+sys.meta_path.insert(0, Finder())
+"""
+"""Sends the process SIGHUP once it imports what it runs."""
+
 NEVER_ENDING = drip(answer().replace(b"content-length: 2", b"transfer-encoding: chunked"), b"1\r\n \r\n")
+
+
+def at(moment: str, number: signal.Signals) -> tuple[str, ...]:
+    """Return the command of an exporter that sends itself a signal at an edge of its life."""
+    return (sys.executable, "-m", "tests.proof.edges", f"{moment}@{number.name}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -109,6 +126,46 @@ def test_sighup_takes_a_good_file_and_a_bad_one_changes_nothing(calm: Standin, t
         assert taken.value(RELOADED_AT) > before.value(RELOADED_AT)
         assert taken.sum(COUNTED) >= before.sum(COUNTED) > 0
         assert "The last reload failed" not in exporter.get("/").text
+
+
+@pytest.mark.parametrize("moment", ["opening the ledger", "web server starting", "web server started"])
+def test_sighup_in_the_first_moments_changes_nothing(moment: str, tmp_path: Path) -> None:
+    with upstream() as server:
+        document = configuration(f"{server.url}/v1", tmp_path, poll={"interval": "1m"})
+        config = write(tmp_path / "config.yaml", document)
+        with Exporter(config, command=at(moment, signal.SIGHUP)) as exporter:
+            exporter.ready()
+            assert 'msg="configuration reloaded"' not in exporter.logs
+            # Pollers that are started twice ask twice.
+            assert len(server.requests) == len(PATHS)
+            exporter.send(signal.SIGHUP)
+            until(lambda: 'msg="configuration reloaded"' in exporter.logs, 10, "a later one reloads")
+            until(lambda: len(server.requests) == 2 * len(PATHS), 10, "every list is polled once more")
+            end = exporter.stop()
+        assert end.code == 0
+        assert "level=error" not in exporter.logs
+
+
+def test_sighup_while_it_stops_starts_nothing(tmp_path: Path) -> None:
+    with upstream() as server:
+        document = configuration(f"{server.url}/v1", tmp_path, poll={"interval": "1m"})
+        config = write(tmp_path / "config.yaml", document)
+        with Exporter(config, command=at("stopping, web server stops", signal.SIGHUP)) as exporter:
+            exporter.ready()
+            assert exporter.stop().code == 0
+            assert len(server.requests) == len(PATHS)
+            assert 'msg="configuration reloaded"' not in exporter.logs
+
+
+def test_sighup_while_it_is_being_imported_does_not_kill_it(tmp_path: Path) -> None:
+    slow = tmp_path / "sitecustomize.py"
+    slow.write_text(IMPORTS_SIGHUP, encoding="ascii")
+    with upstream() as server:
+        config = write(tmp_path / "config.yaml", configuration(f"{server.url}/v1", tmp_path))
+        environ = environment(PYTHONPATH=f"{tmp_path}:{ROOT}")
+        with Exporter(config, environ=environ) as exporter:
+            exporter.ready()
+            assert "SIGHUP comes" in exporter.logs
 
 
 def test_a_reload_over_http_needs_the_flag(calm: Standin, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.host import free_port
 from tests.e2e.process import KEY, Exporter, configuration, environment, write
-from tests.e2e.soak import free_port
 from tests.e2e.standin import Standin, standin
 from tests.e2e.upstream import COMPLETIONS, EXECUTIONS, REQUESTS, problem, upstream
 from tests.e2e.waiting import until

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import threading
 from http.client import HTTPException
 from typing import NamedTuple, Self
@@ -11,6 +13,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 from tests.e2e.scrape import TEXT
 
 _COUNTING = ("counter", "histogram")
+
+_SAMPLE = re.compile(r'([^ {]+(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?) ([^ ]+)')
+"""Name with labels, and value; what may follow is an exemplar."""
 
 
 class Decrease(NamedTuple):
@@ -22,29 +27,30 @@ class Decrease(NamedTuple):
 
 
 def counters(text: str) -> dict[str, float]:
-    """Return the exporter's counters and histograms by their whole line but the value: fast, for many scrapes."""
+    """Return the exporter's counters and histograms of a scrape in either format, by name with labels as written."""
     found = {}
     counting = False
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if line.startswith("# TYPE "):
             _, _, name, kind = line.split(" ")
             counting = name.startswith("vlmrun_") and kind in _COUNTING
-        elif counting and not line.startswith("#"):
-            series, _, value = line.rpartition(" ")
-            found[series] = float(value)
+        elif counting and not line.startswith("#") and (sample := _SAMPLE.match(line)):
+            found[sample[1]] = float(sample[2])
     return found
 
 
 class Watch:
     """Scrapes ``url`` on a thread of its own while its context lasts."""
 
-    def __init__(self, url: str, pause: float = 0.05) -> None:
+    def __init__(self, url: str, pause: float = 0.05, *, accept: str = TEXT, encoding: str = "identity") -> None:
         """Rest ``pause`` seconds after every scrape, or attempt at one."""
         self.scrapes = 0
+        self.latest = ""
+        """The last scrape."""
         self.decreases: list[Decrease] = []
         self.gone: set[str] = set()
         """Series that were missing from a later scrape."""
-        self._request = Request(url, headers={"accept": TEXT})
+        self._request = Request(url, headers={"accept": accept, "accept-encoding": encoding})
         self._opener = build_opener(ProxyHandler({}))
         self._pause = pause
         self._seen: dict[str, float] = {}
@@ -78,6 +84,7 @@ class Watch:
                 text = self._scrape()
                 if text:
                     self.check(counters(text))
+                    self.latest = text
                 self._stop.wait(self._pause)
         except Exception as error:  # told when the context ends
             self._failure = error
@@ -87,6 +94,7 @@ class Watch:
         try:
             with self._opener.open(self._request, timeout=10) as answer:
                 body: bytes = answer.read()
+                packed = answer.headers.get("content-encoding") == "gzip"
+                return (gzip.decompress(body) if packed else body).decode("utf-8")
         except (URLError, HTTPException, OSError):
             return None
-        return body.decode("utf-8")

@@ -22,16 +22,16 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``vlmrun-exporter`` with ``arguments`` (default: the process's own) and return its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+def run(arguments: Sequence[str]) -> int:
+    """Run what the ``arguments`` after the program's name ask for and return the exit code."""
+    given = list(arguments)
     command = given.pop(0) if given and given[0] in COMMANDS else "serve"
-    run: dict[str, Callable[[Sequence[str], Mapping[str, str]], int]] = {
+    programs: dict[str, Callable[[Sequence[str], Mapping[str, str]], int]] = {
         "serve": _serve,
         "demo": _demo,
         "simulate": _simulate,
     }
-    return run[command](given, os.environ)
+    return programs[command](given, os.environ)
 
 
 def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -59,10 +59,10 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         environ=environ,
     )
 
-    async def run() -> None:
+    async def serve() -> None:
         await _daemon(options, redactor).run()
 
-    return _run(run)
+    return _run(serve)
 
 
 def _check(config_file: Path | None, environ: Mapping[str, str]) -> int:
