@@ -27,7 +27,11 @@ test: $(VENV)/dev.stamp servers  ## Run every test, against the real servers tha
 
 .PHONY: soak
 soak: $(VENV)/dev.stamp  ## Kill the exporter 200 times amid every fault: is anything lost or doubled? (a quarter of an hour)
-	$(BIN)/python -m tests.e2e.soak $(ARGS)
+	$(BIN)/python -m tests.proof $(ARGS)
+
+.PHONY: mutants
+mutants: $(VENV)/dev.stamp  ## mutmut: do tests catch every small mistake in the counting core? (a quarter of an hour; ARGS=counting.walk: one module)
+	$(BIN)/python -m tests.proof.mutation $(ARGS)
 
 .PHONY: check
 check: check-style check-types check-layers check-prometheus  ## Lint, check types, layers and Prometheus files

@@ -1,0 +1,75 @@
+"""Runs the stateful model over many histories, of the real code and of every named mutant of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import get_state_machine_test
+
+from tests.proof.figures import Figures
+from tests.proof.machine import Machine
+from tests.proof.mutants import MUTANTS, Mutant
+
+STEPS = 30
+"""Steps of a history, at most."""
+
+
+def run(*, examples: int, seed_number: int, shrink: bool = True) -> Figures:
+    """Live through ``examples`` histories; a problem is told as the steps that lead to it."""
+    figures = Figures()
+
+    class Counted(Machine):
+        def teardown(self) -> None:
+            super().teardown()
+            if hasattr(self, "truth"):
+                figures.rows += len(self.subject.counted())
+                figures.kills += self.subject.deaths
+                figures.faults += self.lies
+
+    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
+    profile = settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        phases=phases,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    test = seed(seed_number)(get_state_machine_test(Counted, settings=profile))
+    with _quiet():
+        try:
+            test()
+        except AssertionError as error:
+            figures.problems.append("\n".join([f"seed {seed_number}: {error}", *getattr(error, "__notes__", [])]))
+    return figures
+
+
+def mutants(*, examples: int, seed_number: int, chosen: Sequence[Mutant] = MUTANTS) -> Figures:
+    """Live through at most ``examples`` histories with each mistake built in; the first that shows it is enough."""
+    figures = Figures()
+    for mutant in chosen:
+        with mutant.built_in():
+            found = run(examples=examples, seed_number=seed_number, shrink=False)
+        figures.mutants += 1
+        figures.mutants_caught += bool(found.problems)
+        if not found.problems:
+            figures.problems.append(f"not caught in {examples} histories from seed {seed_number}: {mutant.name}")
+    return figures
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let the poller say nothing of the thousands of failures that it is made to meet."""
+    before = structlog.get_config()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL), cache_logger_on_first_use=False
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

@@ -1,0 +1,253 @@
+"""The named mistakes: what pollers like this one get wrong, each built into the real code, one at a time.
+
+A proof that does not notice them proves nothing. Every mistake is an edit of the source of one or a few functions; one
+that no longer fits the source is an error, so that the list cannot go stale.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from types import ModuleType
+from typing import Any
+
+from exporter import books, intake
+from exporter.api import pages, serverclock
+from exporter.counting import coverage, ledger, walk
+from exporter.store import ledgerfile
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """In the source of ``place`` (a function, or CLASS.METHOD) of ``module``, ``old`` becomes ``new``."""
+
+    module: ModuleType
+    place: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A mistake, and the way in which a poller that makes it lies."""
+
+    name: str
+    edits: Sequence[Edit]
+
+    @contextmanager
+    def built_in(self) -> Iterator[None]:
+        """Make the mistake while the context lasts. Raises ValueError if the source has changed too much."""
+        undo: list[Callable[[], None]] = []
+        try:
+            for (module, place), edits in groupby(self.edits, key=lambda edit: (edit.module, edit.place)):
+                undo.append(_apply(module, place, list(edits)))
+            yield
+        finally:
+            for each in reversed(undo):
+                each()
+
+
+def _apply(module: ModuleType, place: str, edits: Sequence[Edit]) -> Callable[[], None]:
+    """Put an edited function in the place of the plain one; return how to undo that."""
+    owner_name, _, name = place.rpartition(".")
+    owner: Any = getattr(module, owner_name) if owner_name else module
+    plain = owner.__dict__[name]
+    source = textwrap.dedent(inspect.getsource(plain))
+    for edit in edits:
+        if source.count(edit.old) != 1:
+            raise ValueError(f"{module.__name__}.{place} has {edit.old!r} {source.count(edit.old)} times, not once")
+        source = source.replace(edit.old, edit.new)
+    code = compile(source, f"<mutant of {place}>", "exec", annotations.compiler_flag, dont_inherit=True)
+    scratch: dict[str, Any] = {}
+    exec(code, vars(module), scratch)
+    setattr(owner, name, scratch[name])
+    return lambda: setattr(owner, name, plain)
+
+
+def _mutant(name: str, *edits: tuple[ModuleType, str, str, str]) -> Mutant:
+    return Mutant(name, tuple(Edit(*edit) for edit in edits))
+
+
+NO_JOIN = (walk, "take", "if not (at_top or reach.newest - blur > walk.lo or walk.leapt):", "if False:")
+NO_GAP = (walk, "take", "gap = 0 if at_top else max(0, walk.lo - reach.newest)", "gap = 0")
+
+MUTANTS = (
+    _mutant(
+        "stops at the first row it knows, and takes everything below for known",
+        (
+            intake,
+            "Intake._sweep",
+            "    self._conclude(page, entries, sealed)",
+            "    if entries.outcomes['duplicate'] and sealed.coverage.sweep:\n"
+            "        known = replace(sealed.coverage, sweep=None)\n"
+            "        sealed = Sealed(cover._seal(known, sealed.coverage.sweep))\n"
+            "    self._conclude(page, entries, sealed)",
+        ),
+    ),
+    _mutant(
+        "looks back five minutes, and takes everything older for counted",
+        (
+            coverage,
+            "_sweep",
+            "bottom = coverage.horizon if coverage.deep else coverage.proven",
+            "bottom = walk.started - 300 * SECOND",
+        ),
+    ),
+    _mutant(
+        "lets pages join that share one time only (>= for >)",
+        (walk, "take", "reach.newest - blur > walk.lo", "reach.newest - blur >= walk.lo"),
+    ),
+    _mutant(
+        "asks for the next offset without overlap, and trusts that nothing has moved",
+        NO_JOIN,
+        NO_GAP,
+        (
+            pages,
+            "OffsetPaginator.advance",
+            "return Position(skip=position.skip + step)",
+            "return Position(skip=position.skip + page.size)",
+        ),
+        (pages, "CursorPaginator.advance", "for index in (overlap - 1, overlap // 2, 0)", "for index in (-1,)"),
+    ),
+    _mutant("trusts that pages join", NO_JOIN, NO_GAP),
+    _mutant(
+        "seals up to now, without waiting for rows that are listed late",
+        (coverage, "_target", "started - coverage.max_lateness - CLOCK_MARGIN", "started - CLOCK_MARGIN"),
+    ),
+    _mutant(
+        "forgets ids above the watermark",
+        (ledgerfile, "Store._forget", "coverage.horizon // SECOND", "coverage.proven // SECOND + 300"),
+    ),
+    _mutant(
+        "counts what lies below the watermark and is not remembered",
+        (ledger, "apply", "row.created <= coverage.horizon", "row.created <= coverage.origin"),
+    ),
+    _mutant(
+        "writes the ids in one transaction and the counters in another",
+        (
+            ledgerfile,
+            "Store.commit",
+            '        self._db.executemany(\n            "DELETE FROM waiting',
+            '        self._db.execute("COMMIT")\n        self._db.execute("BEGIN IMMEDIATE")\n'
+            '        self._db.executemany(\n            "DELETE FROM waiting',
+        ),
+    ),
+    _mutant(
+        "publishes before the commit",
+        (
+            books,
+            "Books.record",
+            "    self.store.commit(changes)\n    self._adopt(changes)\n",
+            "    self._adopt(changes)\n    self.store.commit(changes)\n",
+        ),
+    ),
+    _mutant(
+        "waits with the watermark for a pending row, for ever",
+        (coverage, "_sweep", "if not proves:", "if not proves or pending:"),
+    ),
+    _mutant(
+        "shows a watermark above rows that are still pending",
+        (coverage, "watermark", "return min(coverage.proven, oldest - 1)", "return coverage.proven"),
+    ),
+    _mutant(
+        "takes a pending row for gone that the walk has shown",
+        (coverage, "_vanished", " and row.seen < walk.started", ""),
+    ),
+    _mutant(
+        "takes a pending row for gone after a walk that proved nothing",
+        (coverage, "_vanished", "if walk.unproven:", "if False:"),
+    ),
+    _mutant(
+        "believes has_more",
+        (
+            walk,
+            "take",
+            "short = page.size < walk.least and (reach.oldest == walk.edge or page.has_more is not True)",
+            "short = page.has_more is False or page.size < walk.least",
+        ),
+    ),
+    _mutant(
+        "takes a page that the server cut short for the last one",
+        (walk, "take", "page.size < walk.least", "page.size < walk.limit"),
+    ),
+    _mutant(
+        "counts pending rows",
+        (ledger, "apply", "elif row.status is Status.PENDING:", "elif row.id == '':"),
+    ),
+    _mutant(
+        "counts a row again after it was pending",
+        (
+            ledger,
+            "_settle",
+            "    entries.settled[key] = fingerprint(row)",
+            "    if not is_waiting:\n        entries.settled[key] = fingerprint(row)",
+        ),
+    ),
+    _mutant(
+        "counts a row that was amended a second time",
+        (
+            ledger,
+            "apply",
+            "            _amend(entries, key, mark, row)",
+            "            _amend(entries, key, mark, row)\n"
+            "            if fingerprint(row) != mark:\n"
+            "                tally.count(entries.delta, row, page.observed)",
+        ),
+    ),
+    _mutant(
+        "counts a row twice that a page shows twice",
+        (ledger, "apply", "mark = entries.settled.get(key) or marks.get(key)", "mark = marks.get(key)"),
+    ),
+    _mutant(
+        "knows rows by too short a hash",
+        (ledger, "row_key", "digest_size=8", "digest_size=1"),
+    ),
+    _mutant(
+        "goes by its own clock instead of the server's",
+        (serverclock, "ServerClock.settle", "return observed - (skew - min(self._skews))", "return observed - skew"),
+    ),
+    _mutant(
+        "believes a single wrong Date",
+        (serverclock, "ServerClock.settle", "return observed - (skew - min(self._skews))", "return observed"),
+    ),
+    _mutant(
+        "takes an old page that is shown again for the newest",
+        (coverage, "look", "if newest >= known or known <= coverage.horizon:", "if True:"),
+    ),
+    _mutant(
+        "trusts that rows come newest first",
+        (walk, "take", "if reach.disorder > TOLERATED_DISORDER or walk.disordered >= DISORDER_TRIES:", "if False:"),
+    ),
+    _mutant(
+        "passes more ties than a page in silence",
+        (walk, "take", "        unproven += walk.leapt", "        unproven += 0"),
+    ),
+    _mutant(
+        "gives up a stretch in silence",
+        (coverage, "_seal", "lost=coverage.lost + lost, lost_until=target", "lost=coverage.lost"),
+    ),
+    _mutant(
+        "gives up a depth in silence",
+        (coverage, "_give_up", "lost=lost, lost_until=oldest", "lost=coverage.lost"),
+    ),
+    _mutant(
+        "begins its sweep again at the newest row after a kill",
+        (
+            books,
+            "Books.__init__",
+            "= contents.coverage",
+            "= {\n"
+            "        key: type(known)(**{n: getattr(known, n) for n in known.__struct_fields__ if n != 'sweep'})\n"
+            "        for key, known in contents.coverage.items()\n"
+            "    }",
+        ),
+    ),
+    _mutant(
+        "counts what was there before the first start",
+        (coverage, "start", "origin = now - look_back", "origin = now - look_back - 3600 * SECOND"),
+    ),
+)

@@ -1,0 +1,26 @@
+"""The stateful model, and the mistakes that it has to notice, in short; ``make soak`` runs both at length."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.proof import histories
+from tests.proof.mutants import MUTANTS, Edit, Mutant
+
+
+def test_every_row_is_counted_once_in_every_history() -> None:
+    figures = histories.run(examples=40, seed_number=1)
+    assert figures.good, figures.table()
+    assert figures.rows > 1_000 and figures.kills > 10 and figures.faults > 50
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_model_notices_a_poller_that(mutant: Mutant) -> None:
+    figures = histories.mutants(examples=300, seed_number=1, chosen=[mutant])
+    assert (figures.mutants_caught, figures.mutants) == (1, 1), figures.table()
+
+
+def test_a_mutant_that_no_longer_fits_the_source_is_an_error() -> None:
+    stale = Mutant("stale", (Edit(histories, "mutants", "no such line", ""),))
+    with pytest.raises(ValueError, match="'no such line' 0 times, not once"), stale.built_in():
+        pass
