@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import realservers
+from tests.proof.figures import PROPERTY, Figures
 
 # No deadlines: a slow machine is not a bug. CI draws the same examples every time, so that a change is judged by what
 # it changed; finding new ones is the work of `dev`, day by day, and of `soak`.
@@ -37,7 +39,8 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List, by reason, the tests that were left out for want of a real server."""
+    """Add up what the proof came to; list, by reason, the tests that were left out for want of a real server."""
+    _summarise_proof(terminalreporter)
     left_out: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
         _, _, message = report.longrepr
@@ -51,3 +54,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(reason)
         for test in dict.fromkeys(tests):
             terminalreporter.line(f"  {test}")
+
+
+def _summarise_proof(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    found = [value for report in reports for name, value in report.user_properties if name == PROPERTY]
+    if not found:
+        return
+    total = Figures()
+    for figures in found:
+        total += msgspec.json.decode(figures, type=Figures)
+    terminalreporter.section("the proof, in short (make soak runs it at length)")
+    terminalreporter.line(total.table())

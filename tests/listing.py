@@ -55,6 +55,8 @@ class Listing:
     refuse_above: int = 1000
     shuffle_ties: bool = False
     ignore_cursor: bool = False
+    cursor_by_time: bool = False
+    """``after`` a row means older than it: rows that share its time are passed over."""
     forget_anchors: float = 0.0
     max_skip: int | None = None
     ascending: bool = False
@@ -105,6 +107,9 @@ class Listing:
                     raise PollError(FailureReason.CLIENT_ERROR, "no such completion", status=404)
                 return Page(rows=(), size=0, observed=self.now, has_more=False)
             start = ids.index(str(after)) + 1
+            if self.cursor_by_time:
+                while start < len(listed) and listed[start].created == listed[start - 1].created:
+                    start += 1
         chosen = listed[start : start + limit]
         self._disturb(chosen)
         rows = tuple(item.row(time) for item in chosen)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Self
+from typing import Final, Self
+
+PROPERTY: Final = "figures of the proof"
+"""The property of a test's report that carries its figures, as JSON."""
 
 
 @dataclass(slots=True)

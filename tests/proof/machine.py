@@ -33,7 +33,7 @@ of pending rows has been looked for again."""
 
 DAY = 86_400
 
-LIMITS = ("clamp", "refuse_above", "max_skip", "ignore_cursor", "ascending")
+LIMITS = ("clamp", "refuse_above", "max_skip", "ignore_cursor", "cursor_by_time", "ascending")
 """Ways in which a server may not let itself be read in full."""
 
 moderately = st.integers(1, 4)
@@ -46,7 +46,7 @@ class Machine(RuleBasedStateMachine):
         seed=st.integers(0, 2**32),
         paging=st.sampled_from(Paging),
         starved=st.booleans(),
-        limit=st.sampled_from((None, *LIMITS)),
+        limit=st.sampled_from((None, None, None, None, None, *LIMITS)),
     )
     def begin(self, seed: int, paging: Paging, starved: bool, limit: str | None) -> None:
         # In memory if the system has such a file system: what is proven is logic, not the disk.
@@ -127,18 +127,22 @@ class Machine(RuleBasedStateMachine):
     def deleted_pending_rows_return(self) -> None:
         self.world.restore()
 
-    @rule(bursts=st.integers(3, 12), size=st.sampled_from((1, 5, 15, 25)), restless=st.booleans())
+    @rule(bursts=st.integers(3, 12), size=st.sampled_from((1, 15, 25)), restless=st.booleans())
     def rows_come_while_nobody_reads(self, bursts: int, size: int, restless: bool) -> None:
         """So that the first sweep that meets them is the last: what it misses is not seen again."""
-        for _ in range(bursts):
-            self.world.tie(size)
-            self.world.pass_time(20)
-        self.world.live(30, 0.3)
-        self.world.pass_time(1200)
+        self._unread(bursts, size)
         self.world.restless = restless
         self._cycle()
         self._cycle()
         self.world.restless = False
+
+    @rule(kind=st.sampled_from(LIMITS), size=st.sampled_from((5, 25)))
+    def rows_cannot_be_read_for_days(self, kind: str, size: int) -> None:
+        self._unread(8, size)
+        self._limit(kind)
+        for _ in range(6):
+            self.world.pass_time(DAY / 4)
+            self._cycle()
 
     @rule()
     def days_of_nothing(self) -> None:
@@ -163,7 +167,7 @@ class Machine(RuleBasedStateMachine):
             case "failing":
                 self.subject.failing = share
             case _:  # the clock of one answer, not of the server
-                self.subject.wrong_dates = min(share, 0.1)
+                self.subject.wrong_dates = min(share, 0.3)
         self._busy_minute()
 
     @rule(kind=st.sampled_from(LIMITS))
@@ -233,12 +237,21 @@ class Machine(RuleBasedStateMachine):
         self.subject.poll()
         self.truth.note()
 
+    def _unread(self, bursts: int, size: int) -> None:
+        """Rows come, so many at a time, and become old enough for a sweep to seal them at once."""
+        for _ in range(bursts):
+            self.world.tie(size)
+            self.world.pass_time(20)
+        self.world.pass_time(1200)
+
     def _limit(self, kind: str) -> None:
         match kind:
             case "clamp":
                 self.listing.clamp = PAGE_SIZE - 8
             case "refuse_above":
-                self.listing.refuse_above = PAGE_SIZE
+                self.listing.refuse_above, self.listing.shuffle_ties = PAGE_SIZE, True
+            case "cursor_by_time":
+                self.listing.refuse_above, self.listing.cursor_by_time = PAGE_SIZE, True
             case "max_skip":
                 self.listing.max_skip = PAGE_SIZE * 2
             case _:

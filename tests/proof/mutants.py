@@ -221,6 +221,7 @@ MUTANTS = (
     _mutant(
         "trusts that rows come newest first",
         (walk, "take", "if reach.disorder > TOLERATED_DISORDER or walk.disordered >= DISORDER_TRIES:", "if False:"),
+        (walk, "take", "blur = reach.disorder", "blur = 0"),
     ),
     _mutant(
         "passes more ties than a page in silence",

@@ -161,10 +161,12 @@ class Subject:
 
     def publish(self) -> None:
         """Show the totals to a scraper (the publisher's place)."""
-        for key, values in self.books.totals.items():
-            self.decreases += values[slots.COMPLETIONS] < self.shown.get(key, 0)
-            self.shown[key] = values[slots.COMPLETIONS]
-        self.decreases += len(self.shown.keys() - self.books.totals.keys())
+        for key in self._changed:
+            values = self.books.totals.get(key)
+            completions = 0 if values is None else values[slots.COMPLETIONS]
+            self.decreases += completions < self.shown.get(key, 0)
+            self.shown[key] = completions
+        self._changed.clear()
         self._edge("published")
 
     def ledger_fails(self, failing: bool) -> None:
@@ -174,6 +176,8 @@ class Subject:
         self._doom = None
         self.store = Store(self._path, layout())
         self.books = Books(self.store, layout())
+        self._changed = set(self.shown) | set(self.books.totals)
+        self.books.on_change(self._changed.update)
         self._telemetry = Telemetry(self.books.counters)
         budget = RequestBudget(self._requests_per_minute, spent=self.store.requests(KEY.account))
         self._upstream = Upstream(

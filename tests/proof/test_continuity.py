@@ -17,6 +17,7 @@ from tests.e2e.prometheus import Prometheus, Series, increased, risen
 from tests.e2e.standin import compare, counted, expected, standin
 from tests.e2e.waiting import until
 from tests.proof import continuity
+from tests.proof.conftest import Proven
 from tests.proof.continuity import (
     COUNTERS,
     WINDOW,
@@ -49,9 +50,9 @@ def server(request: pytest.FixtureRequest, run: Run) -> Prometheus:
     return run.servers[place]
 
 
-def test_nothing_is_lost_doubled_or_set_back_in_what_is_stored(run: Run) -> None:
+def test_nothing_is_lost_doubled_or_set_back_in_what_is_stored(run: Run, proven: Proven) -> None:
     figures = judged(run)
-    assert figures.good, figures.table()
+    proven(figures)
     assert figures.rows > 100
     assert figures.kills == 3
 

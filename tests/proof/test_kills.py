@@ -17,6 +17,7 @@ from tests.e2e.process import configuration, write
 from tests.e2e.scrape import Scrape
 from tests.e2e.standin import Standin, Sums, compare, standin
 from tests.e2e.watch import Decrease, Watch, counters
+from tests.proof.conftest import Proven
 from tests.proof.edges import EDGES, Edge, When, locate
 from tests.proof.kills import LEAST, RANDOM, Campaign, behind, complaints, harass, killing_edges, oddities
 from tests.proof.nursery import Ending, Life, Nursery
@@ -39,10 +40,12 @@ def calm() -> Iterator[Standin]:
         yield running
 
 
-def test_nothing_is_lost_or_doubled_and_nothing_goes_back_through_kill_9_at_every_edge(tmp_path: Path) -> None:
+def test_nothing_is_lost_or_doubled_and_nothing_goes_back_through_kill_9_at_every_edge(
+    tmp_path: Path, proven: Proven
+) -> None:
     outcome = harass(tmp_path, kills=60, seed=7, rate=1.0, settle=False, catch_up=60.0)
     figures = outcome.figures
-    assert figures.good, f"{figures.table()}\n{outcome.table()}"
+    proven(figures)
     assert figures.kills >= 60
     assert figures.rows > 400
     assert figures.faults > 100

@@ -22,14 +22,15 @@ from exporter.store.highwater import HighWater
 from tests.harness import KEY, Exporter
 from tests.listing import Item, Listing
 from tests.proof import rollback
+from tests.proof.conftest import Proven
 from tests.proof.rollback import Copy
 
 MINUTE = 60 * SECOND
 
 
-def test_every_kind_of_copy_is_made_good() -> None:
+def test_every_kind_of_copy_is_made_good(proven: Proven) -> None:
     figures = rollback.run(histories=2, seed=40)
-    assert figures.good, figures.table()
+    proven(figures)
     assert figures.store_faults == 2 * len(Copy) and figures.rows > 200
 
 

@@ -15,6 +15,7 @@ from exporter.daemon import layout
 from exporter.models import FailureReason, PollError
 from exporter.store import LedgerCorrupt, LedgerError, Store, ledgerfile, opening
 from tests.proof import powercut, sqlitevfs, store_faults
+from tests.proof.conftest import Proven
 from tests.proof.diskfaults import FAULTS, FailingDisk, failing
 from tests.proof.ledgerlife import Life
 
@@ -24,9 +25,9 @@ watched = pytest.mark.skipif(
 
 
 @watched
-def test_any_operation_on_the_files_may_fail_once() -> None:
+def test_any_operation_on_the_files_may_fail_once(proven: Proven) -> None:
     figures = store_faults.run(stride=131, seed=5)
-    assert figures.good, figures.table()
+    proven(figures)
     assert figures.store_faults > 25 and figures.rows > 900
 
 
@@ -36,16 +37,16 @@ def test_every_kind_of_operation_happens_in_the_life_that_is_disturbed() -> None
 
 
 @watched
-def test_a_disk_may_be_full_for_a_while() -> None:
+def test_a_disk_may_be_full_for_a_while(proven: Proven) -> None:
     figures = store_faults.full_for_a_while(stride=9, seed=3)
-    assert figures.good, figures.table()
+    proven(figures)
     assert figures.store_faults == 4
 
 
 @watched
-def test_the_power_may_fail_at_any_operation() -> None:
+def test_the_power_may_fail_at_any_operation(proven: Proven) -> None:
     figures = powercut.run(stride=150, seed=11)
-    assert figures.good, figures.table()
+    proven(figures)
     assert figures.store_faults == 30
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.proof.thirty_days import grow
+from tests.proof.conftest import Proven
+from tests.proof.thirty_days import figures, grow
 
 
-def test_after_the_first_days_the_ledger_grows_by_series_only() -> None:
+def test_after_the_first_days_the_ledger_grows_by_series_only(proven: Proven) -> None:
     growth = grow(days=3, seed=1, scale=0.1, interval=900)
-    assert growth.problems == []
+    proven(figures(growth, seed=1))
     assert growth.counted == growth.rows > 8000
     assert growth.restarts == 6
     assert growth.bytes_per_row < 20

@@ -16,6 +16,7 @@ from tests.e2e.standin import Standin, standin
 from tests.e2e.waiting import until
 from tests.proof import truncation, wire
 from tests.proof.certificates import Certificates
+from tests.proof.conftest import Proven
 from tests.proof.proxy import Fault, Proxy, Reply, Wire, faithful, open_door
 from tests.proof.truncation import LISTS, client, source
 from tests.proof.wire import FAILURES
@@ -86,16 +87,15 @@ def test_the_proxy_itself_changes_nothing(still: Standin) -> None:
         assert not proxy.struck
 
 
-def test_a_page_cut_at_any_byte_is_never_a_part_of_a_page(still: Standin) -> None:
+def test_a_page_cut_at_any_byte_is_never_a_part_of_a_page(still: Standin, proven: Proven) -> None:
     figures = truncation.run(still.url, thorough=False)
-    assert figures.good, "\n".join(figures.problems[:20])
+    proven(figures)
     assert figures.faults > 3_000
 
 
-def test_every_row_is_counted_once_through_every_fault_of_the_wire() -> None:
+def test_every_row_is_counted_once_through_every_fault_of_the_wire(proven: Proven) -> None:
     figures = wire.run(seconds=5.0, seed=11)
-    print(figures.table())
-    assert figures.good, "\n".join(figures.problems)
+    proven(figures)
     assert figures.rows > 200
     assert figures.faults > 50
 

@@ -27,6 +27,7 @@ class Truth:
         self._world = world
         self._listing = listing
         self._subject = subject
+        self._keys: dict[str, RowKey] = {}
         self._known: set[str] = set()
         self._waited_for: set[str] = set()
         self._given_up: list[tuple[int, int]] = []
@@ -52,7 +53,8 @@ class Truth:
             return
         assert not (self.provable and coverage.lost), "time was given up although everything could be proven"
         items = {item.id: item for item in self._listing.items}
-        self._waited_for.update(item.id for item in self._listing.items if self._waits(item))
+        waiting = subject.waiting
+        self._waited_for.update(item.id for item in self._listing.items if self._key(item).hash in waiting)
         counted = subject.counted()
         for model, series in counted.items():
             item = items[model]
@@ -95,15 +97,19 @@ class Truth:
             if item.id in self._waited_for:
                 forgotten.append(item)
         assert len(forgotten) <= subject.value(catalog.VANISHED_ROWS), f"{forgotten} were waited for and then forgotten"
+        items = {item.id: item for item in self._listing.items}
         for key, values in subject.books.totals.items():
-            item = next(item for item in self._listing.items if item.id == key.model)
+            item = items[key.model]
             if values[slots.COMPLETIONS]:
                 prices = {item.credits, 2 * item.credits} if item.amended is not None else {item.credits}
                 assert values[slots.CREDITS] in prices, f"{item} was counted with {values[slots.CREDITS]}"
 
     def _waiting(self) -> list[Item]:
         """The rows still waited for, but for those that are paused for ever."""
-        return [item for item in self._listing.items if self._waits(item) and item.finished < NEVER]
+        waiting = self._subject.waiting
+        if not waiting:
+            return []
+        return [item for item in self._listing.items if self._key(item).hash in waiting and item.finished < NEVER]
 
     def _due(self, item: Item) -> bool:
         """Whether a row could be known, and must be: listed in time, not deleted, and in no time given up."""
@@ -124,7 +130,10 @@ class Truth:
         return self._key(item).hash in self._subject.waiting
 
     def _key(self, item: Item) -> RowKey:
-        return row_key(KEY, item.row(self._listing.now))
+        key = self._keys.get(item.id)
+        if key is None:
+            key = self._keys[item.id] = row_key(KEY, item.row(self._listing.now))
+        return key
 
     def _bounded(self) -> None:
         """What is remembered is bounded by what is recent, not by what has ever been."""

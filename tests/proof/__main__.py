@@ -1,0 +1,115 @@
+"""The long form of the proof: ``python -m tests.proof``, or ``make soak``.
+
+Runs every part at length, one after the other, and prints one table. Exits 1 if the claim did not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from exporter.models import Paging
+from tests.e2e.standin import standin
+from tests.proof import (
+    catch_up,
+    continuity,
+    damage,
+    histories,
+    kills,
+    malformed,
+    mutation,
+    powercut,
+    request_budget,
+    rollback,
+    store_faults,
+    thirty_days,
+    truncation,
+    wire,
+)
+from tests.proof.figures import Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is run: ``full`` is 1, and what is counted (kills, bodies, histories, ...) is so many times that."""
+
+    seed: int
+    full: float
+
+    def of(self, number: int) -> int:
+        """So many at full scale, at least one."""
+        return max(1, round(number * self.full))
+
+    @property
+    def stride(self) -> int:
+        """Every operation at full scale, else every so-many-th."""
+        return max(1, round(1 / self.full))
+
+
+def _truncation(scale: Scale) -> Figures:
+    with standin(rate=0.2, history=60.0) as upstream:
+        upstream.clock.stop()
+        return truncation.run(upstream.url, thorough=scale.full >= 1)
+
+
+def _outrun(scale: Scale) -> Figures:
+    figures = Figures()
+    for paging in Paging:
+        seen = catch_up.outrun(paging, seed=scale.seed)
+        figures.rows += seen.rows
+        figures.lost += max(0, seen.rows - seen.counted)
+        figures.doubled += max(0, seen.counted - seen.rows)
+        if any(eta != math.inf for eta in seen.etas_before) or seen.behind_after:
+            figures.problems.append(f"outrun, {paging}: {seen}")
+    return figures
+
+
+PARTS: Mapping[str, Callable[[Scale], Figures]] = {
+    "histories": lambda scale: histories.run(examples=scale.of(5_000), seed_number=scale.seed),
+    "named mutants": lambda scale: histories.mutants(examples=1_000, seed_number=scale.seed),
+    "mutmut": lambda scale: mutation.run(modules=list(mutation.TESTS) if scale.full >= 1 else ["counting.labels"]),
+    "store faults": lambda scale: store_faults.run(stride=scale.stride, seed=scale.seed),
+    "full disk": lambda scale: store_faults.full_for_a_while(stride=scale.stride, seed=scale.seed),
+    "power cuts": lambda scale: powercut.run(stride=scale.stride, seed=scale.seed),
+    "damage": lambda scale: damage.run(stride=scale.stride, flip_count=scale.of(20_000), seed=scale.seed),
+    "rollback": lambda scale: rollback.run(histories=scale.of(200), seed=scale.seed),
+    "truncation": _truncation,
+    "malformed bodies": lambda scale: malformed.bombard(bodies=scale.of(1_000_000), seed=scale.seed),
+    "wire": lambda scale: wire.run(seconds=600.0 * scale.full, seed=scale.seed),
+    "request budget": lambda scale: request_budget.run(restarts=scale.of(1_000), seed=scale.seed),
+    "catch-up": lambda scale: catch_up.run(hours=(1, 6, 24) if scale.full >= 1 else (1,), seed=scale.seed),
+    "outrun": _outrun,
+    "thirty days": lambda scale: thirty_days.run(days=scale.of(30), seed=scale.seed, scale=0.1),
+    "continuity": lambda scale: continuity.run(rounds=scale.of(10), seed=scale.seed),
+    "kills": lambda scale: kills.run(kills=scale.of(2_000), seed=scale.seed),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the proof, or the parts that are named; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"all, unless some are named: {', '.join(PARTS)}")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--scale", type=float, default=1.0, help="1 takes hours; 0.01 a few minutes")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.parts) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if not 0 < given.scale <= 1:
+        parser.error("--scale must be above 0 and at most 1")
+    total = Figures()
+    for name in given.parts or PARTS:
+        began = time.monotonic()
+        figures = PARTS[name](Scale(given.seed, given.scale))
+        said = "holds" if figures.good else "DOES NOT HOLD"
+        print(f"{name}: {said}, {time.monotonic() - began:.0f} s\n{figures.table()}\n", file=sys.stderr, flush=True)
+        total += figures
+    print(total.table())
+    return 0 if total.good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
