@@ -13,6 +13,9 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --g
 # More arguments for the program that a target runs: make test ARGS='-k paging', make run ARGS=--log.level=debug
 ARGS ?=
 
+# Tests run side by side, a file to a worker: half of their time is waiting for real servers.
+WORKERS ?= auto
+
 .PHONY: help
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
@@ -23,10 +26,10 @@ run: $(VENV)/runtime.stamp  ## Run the demo: the exporter against the bundled VL
 
 .PHONY: test
 test: $(VENV)/dev.stamp servers  ## Run every test, against the real servers that are there
-	$(BIN)/python -m pytest --durations=5 $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --durations=5 $(ARGS)
 
 .PHONY: soak
-soak: $(VENV)/dev.stamp  ## Kill the exporter 200 times amid every fault: is anything lost or doubled? (a quarter of an hour)
+soak: $(VENV)/dev.stamp servers  ## The proof at length, one table: is anything lost or doubled? (hours; ARGS='--scale 0.1 kills': less, in part)
 	$(BIN)/python -m tests.proof $(ARGS)
 
 .PHONY: mutants

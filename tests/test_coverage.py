@@ -229,6 +229,21 @@ def test_a_backlog_is_read_once_a_later_sweep_has_reached_its_end(backlog_from: 
     assert (after.backlog_from, after.backlog_to) == ((0, 0) if read else (backlog_from, PROVEN + 10))
 
 
+@pytest.mark.parametrize(
+    ("coverage", "unread", "overtaken"),
+    [
+        pytest.param(sweeping(), NOW - PROVEN + 1, True, id="more than there is to prove"),
+        pytest.param(sweeping(), NOW - PROVEN, False, id="as much"),
+        pytest.param(sweeping(lo=PROVEN + 1), NOW - PROVEN, False, id="as much, nearly all of which is proven"),
+        pytest.param(KNOWN, NOW, False, id="no sweep"),
+    ],
+)
+def test_a_sweep_is_overtaken_by_more_unread_time_than_it_has_to_prove(
+    coverage: Coverage, unread: int, overtaken: bool
+) -> None:
+    assert cover.overtaken(coverage, unread) is overtaken
+
+
 def test_the_time_to_catch_up_goes_by_what_the_sweep_has_done_so_far() -> None:
     behind = cover.backlog(sweeping(lo=NOW - 300 * SECOND), NOW, NOW - 1_000 * SECOND)
     assert cover.eta(behind, NOW + 60 * SECOND, 1) == pytest.approx(700 * 60 / 300)
@@ -247,6 +262,17 @@ def test_a_sweep_that_has_come_down_by_the_least_time_there_is_can_tell() -> Non
 def test_a_sweep_below_the_backlog_has_no_time_left() -> None:
     behind = cover.backlog(sweeping(lo=NOW - 1_200 * SECOND), NOW, NOW - 1_000 * SECOND)
     assert cover.eta(behind, NOW + SECOND, 1) == 0
+
+
+def test_a_backlog_above_the_running_sweep_is_read_by_another_that_has_to_follow_from_the_top() -> None:
+    behind = cover.backlog(sweeping(floor=NOW - 2_000 * SECOND, lo=NOW - 300 * SECOND), NOW + 1, NOW + 10 * SECOND)
+    left = (2_000 - 300) + (60 - 10)  # what the running one has yet to read, and what the next one will have to
+    assert cover.eta(behind, NOW + 60 * SECOND, 1) == pytest.approx(left * 60 / 300)
+
+
+def test_a_sweep_below_its_floor_leaves_only_the_one_after_it_to_wait_for() -> None:
+    behind = cover.backlog(sweeping(floor=NOW - 5, lo=NOW - 10), NOW + 1, NOW)
+    assert cover.eta(behind, NOW + 20, 1) == pytest.approx(20 * 20 / 10 / SECOND)
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,8 @@ class Life:
     # Steps
 
     def _start(self) -> None:
-        self.exporter = Patient(self.path, self.listing, self._refused)
+        if self.exporter is None:  # else the power failed in its first cycle, and it is there again
+            self.exporter = Patient(self.path, self.listing, self._refused)
         self.exporter.cycle()
 
     def _appear(self, number: int) -> None:

@@ -84,7 +84,6 @@ def bombard(*, bodies: int, seed: int, kept: int = 5_000) -> Figures:
             figures += _cut_everywhere(name, good[-1])
     gc.collect()
     growth = _resident() - before
-    figures.peak_rss = _resident("VmHWM")
     if growth > GROWTH_LIMIT:
         figures.problems.append(f"grew by {growth / 2**20:.0f} MiB")
     return figures

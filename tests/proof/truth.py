@@ -69,8 +69,10 @@ class Truth:
                 pending = item.created <= watermark and item.id not in counted and self._waits(item)
                 assert not pending, f"the watermark has passed {item}, which is still waited for"
         if self.candid:
-            vanished = subject.value(catalog.VANISHED_ROWS)
-            assert vanished <= self._world.pending_deleted, f"{vanished} rows have vanished, fewer were deleted"
+            for name in self._waited_for - counted.keys() - self._world.restored:
+                item = items[name]
+                gone = item.deleted is None and not self._waits(item) and self._has_vanished(item)
+                assert not gone, f"{item} was taken for gone, and is there"
         self._bounded()
 
     def at_rest(self) -> bool:

@@ -26,8 +26,8 @@ class World:
         """Whether nothing happens any more between two pages of a sweep."""
         self.restless = False
         """Whether rows at the top are deleted before nearly every page."""
-        self.pending_deleted = 0
-        """How many rows were deleted that had been pending, and may not have been seen otherwise."""
+        self.restored: set[str] = set()
+        """Rows that were deleted while they were pending, and came back."""
         self._listing = listing
         self._clock = clock
         self.random = random
@@ -55,7 +55,7 @@ class World:
         if self.quiet:
             return
         if self.restless or self.random.random() < 0.1:
-            self.delete_newest(self.random.randrange(1, 25))
+            self.delete_newest(self.random.randrange(1, 10))
         if self.random.random() < 0.2:
             self.live(2, 1.0)
 
@@ -95,6 +95,7 @@ class World:
         for item in self._listing.items:
             if item.deleted is not None and item.deleted < item.finished < NEVER and item.created > now - RETURN:
                 item.deleted, item.visible, item.finished = None, now, now + 1
+                self.restored.add(item.id)
 
     def amend(self, count: int) -> None:
         """Let finished rows say from now on that they cost twice as much."""
@@ -109,8 +110,9 @@ class World:
             item.finished = NEVER
 
     def _some_time(self) -> int:
-        """How many seconds a row is pending: most are not."""
-        return self.random.randrange(400) if self.random.random() < 0.2 else 0
+        """How many seconds a row is pending: most are not, a few for more than an hour."""
+        chance = self.random.random()
+        return self.random.randrange(5000 if chance < 0.05 else 400) if chance < 0.2 else 0
 
     def _add(self, created: int, *, pending: int = 0) -> None:
         """A row that is listed from now on; pending for so many seconds more."""
@@ -128,4 +130,3 @@ class World:
     def _delete(self, items: list[Item]) -> None:
         for item in items:
             item.deleted = self._listing.now
-            self.pending_deleted += item.finished > item.visible
