@@ -158,10 +158,6 @@ MUTANTS = (
         (coverage, "_vanished", " and row.seen < walk.started", ""),
     ),
     _mutant(
-        "takes a pending row for gone after a walk that proved nothing",
-        (coverage, "_vanished", "if walk.unproven:", "if False:"),
-    ),
-    _mutant(
         "believes has_more",
         (
             walk,

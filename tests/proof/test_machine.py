@@ -17,7 +17,7 @@ def test_every_row_is_counted_once_in_every_history(proven: Proven) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_model_notices_a_poller_that(mutant: Mutant, proven: Proven) -> None:
-    figures = histories.mutants(examples=300, seed_number=1, chosen=[mutant])
+    figures = histories.mutants(examples=200, seed_number=1, chosen=[mutant])
     proven(figures)
     assert figures.mutants == 1
 

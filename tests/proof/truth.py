@@ -35,7 +35,9 @@ class Truth:
         self._lost = 0
 
     def note(self) -> None:
-        """Remember which time was given up in the last cycle."""
+        """Remember what the last cycle waited for, and which time it gave up."""
+        waiting = self._subject.waiting
+        self._waited_for.update(item.id for item in self._listing.items if self._key(item).hash in waiting)
         coverage = self._subject.coverage
         if coverage is None:
             return
@@ -53,8 +55,6 @@ class Truth:
             return
         assert not (self.provable and coverage.lost), "time was given up although everything could be proven"
         items = {item.id: item for item in self._listing.items}
-        waiting = subject.waiting
-        self._waited_for.update(item.id for item in self._listing.items if self._key(item).hash in waiting)
         counted = subject.counted()
         for model, series in counted.items():
             item = items[model]
@@ -69,10 +69,11 @@ class Truth:
                 pending = item.created <= watermark and item.id not in counted and self._waits(item)
                 assert not pending, f"the watermark has passed {item}, which is still waited for"
         if self.candid:
-            for name in self._waited_for - counted.keys() - self._world.restored:
-                item = items[name]
-                gone = item.deleted is None and not self._waits(item) and self._has_vanished(item)
-                assert not gone, f"{item} was taken for gone, and is there"
+            gone = self._waited_for & (self._world.deletions.keys() - counted.keys() | self._world.restored)
+            vanished = subject.value(catalog.VANISHED_ROWS)
+            assert vanished <= sum(self._world.deletions[name] for name in gone), (
+                f"{vanished} rows have vanished, not {gone}"
+            )
         self._bounded()
 
     def at_rest(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 from exporter.models import SECOND, Status
@@ -26,6 +27,8 @@ class World:
         """Whether nothing happens any more between two pages of a sweep."""
         self.restless = False
         """Whether rows at the top are deleted before nearly every page."""
+        self.deletions: Counter[str] = Counter()
+        """How often each row was deleted."""
         self.restored: set[str] = set()
         """Rows that were deleted while they were pending, and came back."""
         self._listing = listing
@@ -130,3 +133,4 @@ class World:
     def _delete(self, items: list[Item]) -> None:
         for item in items:
             item.deleted = self._listing.now
+            self.deletions[item.id] += 1
