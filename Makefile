@@ -33,7 +33,7 @@ soak: $(VENV)/dev.stamp servers  ## The proof at length, one table: is anything 
 	$(BIN)/python -m tests.proof $(ARGS)
 
 .PHONY: mutants
-mutants: $(VENV)/dev.stamp  ## mutmut: do tests catch every small mistake in the counting core? (a quarter of an hour; ARGS=counting.walk: one module)
+mutants: $(VENV)/dev.stamp  ## mutmut: do tests catch every small mistake in the counting core? (half an hour or more; ARGS=counting.walk: one module)
 	$(BIN)/python -m tests.proof.mutation $(ARGS)
 
 .PHONY: check

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import resource
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -19,8 +22,9 @@ from exporter.counting.coverage import Coverage
 from exporter.counting.history import History
 from exporter.counting.layout import Layout
 from exporter.counting.ledger import RowKey
+from exporter.counting.totals import Recount
 from exporter.models import MICRO, SECOND, SeriesKey, SourceKey
-from exporter.store import Changes, Store, highwater
+from exporter.store import Changes, LedgerCorrupt, LedgerError, Store, highwater, ledgerfile
 from exporter.store.highwater import HighWater
 from tests.clocks import START
 
@@ -168,6 +172,28 @@ def test_a_mark_that_cannot_be_written_does_not_fail_the_commit(path: Path) -> N
         assert counted(store) == 1
 
 
+def test_the_mark_says_when_the_last_page_was_listed_over_restarts(path: Path) -> None:
+    with opened(path) as store:
+        assert mark_of(path).observed == 0
+        store.commit(replace(page(0), observed=START))
+        assert mark_of(path).observed == START
+        store.commit(replace(page(1), observed=START - 1))  # an answer that came late
+        assert mark_of(path).observed == START
+    with opened(path) as store:
+        store.commit_counters({("f", ()): 1})
+    assert mark_of(path).observed == START
+
+
+def test_a_mark_that_cannot_be_read_names_the_ledger(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(highwater, "read", fail)
+    with pytest.raises(LedgerError, match=re.escape(f"the ledger {path} cannot be used: [Errno 5]")):
+        Store(path, LAYOUT)
+    assert not path.exists()
+
+
 # First start, and ordinary ones
 
 
@@ -225,6 +251,30 @@ def test_a_lost_ledger_is_told_from_a_first_start(path: Path) -> None:
         assert store.lost_frontier(LIST) == START + 5 * SECOND
         assert store.lost_frontier(OTHER_LIST) == START + 7 * SECOND
         assert store.lost_frontier(SourceKey("acme", "executions")) is None
+
+
+def test_the_mark_of_a_lost_ledger_counts_no_commits_before_there_is_a_new_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(path)
+    known = mark_of(path).proven
+
+    def fail(path: Path) -> sqlite3.Connection:
+        raise LedgerError("killed")
+
+    monkeypatch.setattr(ledgerfile, "connect", fail)
+    with pytest.raises(LedgerError, match="killed"):
+        Store(path, LAYOUT)
+    assert mark_of(path) == HighWater("", 0, known)
+
+
+def test_a_ledger_left_empty_that_the_mark_counts_commits_of_is_damaged(path: Path) -> None:
+    with opened(path) as store:
+        store.commit(page(0))
+        commits = mark_of(path).commits
+    path.write_bytes(b"")
+    with pytest.raises(LedgerCorrupt, match=rf"it is empty after {commits} commits"):
+        Store(path, LAYOUT)
 
 
 def restart(path: Path) -> None:
@@ -307,6 +357,17 @@ def test_an_older_copy_is_noticed_until_it_is_made_good(path: Path) -> None:
     with opened(path) as store:
         assert not store.rolled_back
         assert counted(store) == 4
+
+
+def test_what_has_to_be_counted_again_is_remembered_until_it_is_made_good(path: Path) -> None:
+    copy = path.with_name("backup")
+    for number in range(2):
+        with opened(path) as store:
+            store.commit(replace(page(number), observed=START + number))
+        shutil.copy(path, copy) if number == 0 else shutil.copy(copy, path)
+    for _ in range(2):
+        with opened(path) as store:
+            assert store.recount == Recount(since=START, until=START + 1)
 
 
 def test_the_ledger_of_another_run_is_noticed(path: Path, tmp_path: Path) -> None:

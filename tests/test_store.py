@@ -1,23 +1,16 @@
-"""The ledger file: what is committed survives kill -9 whole, what fails leaves no trace, and damage is refused."""
+"""The ledger file: what is committed is held whole, what fails leaves no trace, and what is loaded was committed."""
 
 from __future__ import annotations
 
-import itertools
-import multiprocessing
 import os
 import re
 import resource
-import shutil
-import signal
 import sqlite3
 import stat
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 
 import msgspec
@@ -42,7 +35,7 @@ from exporter.models import (
     SeriesKey,
     SourceKey,
 )
-from exporter.store import Changes, Contents, LedgerCorrupt, LedgerError, Store, ledgerfile, opening
+from exporter.store import Changes, Contents, LedgerError, Store, ledgerfile
 from exporter.store.schema import APPLICATION_ID, VERSION
 from tests.clocks import START
 
@@ -54,14 +47,6 @@ POLLS: CounterKey = ("vlmrun_exporter_polls_total", ("acme", "completions"))
 FIRST_SECOND = START // SECOND
 QUARTER = START // (900 * SECOND)
 PAGE_ROWS = 5
-
-DAMAGED = (
-    "the ledger {path} is damaged ({problem}). It is not replaced by itself, because every counter would start again"
-    " from 0. To recover: restore ledger.db from a backup, without a log of another time beside it (rm -f {path}-wal"
-    " first); or, to begin a new ledger, move it away (mv {path} {path}.damaged; rm -f {path}-wal) and start again:"
-    " counting then resumes from now, and the time since its last commit is reported in"
-    ' vlmrun_exporter_coverage_gap_seconds{{state="lost"}}.'
-)
 
 
 @pytest.fixture
@@ -145,45 +130,6 @@ def test_a_ledger_that_others_could_read_is_closed_to_them(path: Path) -> None:
         assert mode(path) == 0o600
 
 
-PROCESSES = multiprocessing.get_context("forkserver")
-"""Every process begins clean, without this one's threads and open files."""
-
-PROCESSES.set_forkserver_preload(["tests.test_store"])
-
-
-def try_to_open(path: Path, answer: Connection) -> None:
-    """In a process of its own: open the ledger, and tell what came of it."""
-    try:
-        Store(path, LAYOUT).close()
-    except LedgerError as error:
-        answer.send(f"{type(error).__name__}: {error}")
-    else:
-        answer.send("opened")
-
-
-def ask_second_process(path: Path) -> str:
-    answer, theirs = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=try_to_open, args=(path, theirs))
-    process.start()
-    theirs.close()
-    with answer:
-        assert answer.poll(30)
-        said = str(answer.recv())
-    process.join()
-    process.close()
-    return said
-
-
-def test_a_second_process_is_refused_until_the_first_has_closed_the_ledger(path: Path) -> None:
-    with opened(path) as store:
-        assert ask_second_process(path) == (
-            f"LedgerError: the ledger {path} is in use by another process: only one exporter may count into it"
-        )
-        store.commit(page(0))
-        assert pages_held(store) == 1
-    assert ask_second_process(path) == "opened"
-
-
 def test_a_ledger_that_cannot_be_created_says_where_it_may_be(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
@@ -199,193 +145,6 @@ def test_a_ledger_that_cannot_be_created_says_where_it_may_be(tmp_path: Path) ->
         f"the ledger {tmp_path} cannot be opened for writing: [Errno 21] Is a directory: '{tmp_path}'"
         " (ledger.path must be on a writable local disk)"
     )
-
-
-# Damage
-
-
-@pytest.fixture(scope="module")
-def healthy() -> bytes:
-    """A ledger's file of a good many pages."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "ledger.db"
-        with opened(path) as store:
-            store.commit(page(0))
-            store.commit(Changes(LIST, coverage(), settled=settled(range(FIRST_SECOND, FIRST_SECOND + 5000))))
-        content = path.read_bytes()
-    assert len(content) > 30 * PAGE_SIZE
-    return content
-
-
-PAGE_SIZE = 4096
-
-NOT_SQLITE = "file is not a database"
-MALFORMED = "database disk image is malformed"
-FOUND_BY_CHECK = r"(?s).*btreeInitPage\(\) returns error code 11.*|" + MALFORMED
-
-
-def overwrite(content: bytes, at: int, with_: bytes) -> bytes:
-    return content[:at] + with_ + content[at + len(with_) :]
-
-
-@pytest.mark.parametrize(
-    ("damage", "problem"),
-    [
-        pytest.param(lambda good: overwrite(good, 0, b"sqlite"), NOT_SQLITE, id="magic"),
-        pytest.param(lambda good: overwrite(good, 16, b"\x13\x37"), f"{NOT_SQLITE}|{MALFORMED}", id="page size"),
-        pytest.param(lambda good: overwrite(good, 100, b"\xff" * 8), MALFORMED, id="schema page"),
-        pytest.param(
-            lambda good: overwrite(good, len(good) // 2 // PAGE_SIZE * PAGE_SIZE, b"\xff" * PAGE_SIZE),
-            FOUND_BY_CHECK,
-            id="page in the middle",
-        ),
-        pytest.param(lambda good: overwrite(good, len(good) - PAGE_SIZE, bytes(PAGE_SIZE)), FOUND_BY_CHECK, id="last"),
-        pytest.param(lambda good: good[:1], r"(?s).+", id="truncated to 1 byte"),
-        pytest.param(lambda good: good[:16], NOT_SQLITE, id="truncated to the magic"),
-        pytest.param(lambda good: good[:100], MALFORMED, id="truncated to the header"),
-        pytest.param(lambda good: good[:1000], MALFORMED, id="truncated in the first page"),
-        pytest.param(lambda good: good[:PAGE_SIZE], MALFORMED, id="truncated to the first page"),
-        pytest.param(lambda good: good[: len(good) // 2], MALFORMED, id="truncated to half"),
-        pytest.param(lambda good: good[:-PAGE_SIZE], MALFORMED, id="truncated by a page"),
-        pytest.param(lambda good: good[:-1000], r"(?s).+", id="truncated in the last page"),
-        pytest.param(lambda good: good[:-1], r"(?s).+", id="truncated by a byte"),
-        pytest.param(lambda good: b"accounts:\n  - name: default\n" * 500, NOT_SQLITE, id="text"),
-        pytest.param(lambda good: b"hello", NOT_SQLITE, id="short text"),
-        pytest.param(lambda good: bytes(len(good)), NOT_SQLITE, id="zeros"),
-    ],
-)
-def test_damage_is_refused_with_the_way_out_and_the_file_left_alone(
-    path: Path, healthy: bytes, damage: Callable[[bytes], bytes], problem: str
-) -> None:
-    path.parent.mkdir()
-    damaged = damage(healthy)
-    path.write_bytes(damaged)
-    with pytest.raises(LedgerCorrupt) as caught:
-        Store(path, LAYOUT)
-    said = re.search(r"is damaged \((.*)\)\. It is not", str(caught.value), re.DOTALL)
-    assert said and re.fullmatch(problem, said[1])
-    assert str(caught.value) == DAMAGED.format(path=path, problem=said[1])
-    assert path.read_bytes() == damaged
-    assert [file.name for file in path.parent.iterdir()] == ["ledger.db"]
-
-
-def test_damage_where_nothing_is_read_at_start_is_found_by_a_check(path: Path, healthy: bytes) -> None:
-    path.parent.mkdir()
-    path.write_bytes(overwrite(healthy, 20 * PAGE_SIZE, b"\xff" * PAGE_SIZE))
-    with closing(sqlite3.connect(path)) as db:  # all that load() reads is in order
-        assert db.execute("SELECT count(*) FROM sources").fetchone() == (1,)
-        assert db.execute("SELECT count(*) FROM series").fetchone() == (1,)
-    with pytest.raises(LedgerCorrupt, match=r"is damaged \("):
-        Store(path, LAYOUT)
-
-
-def test_damage_beside_a_log_of_commits_is_refused_and_what_the_log_held_kept(path: Path, tmp_path: Path) -> None:
-    killed = tmp_path / "killed" / "ledger.db"
-    killed.parent.mkdir()
-    with opened(path) as store:
-        store.commit(Changes(LIST, coverage(), settled=settled(range(FIRST_SECOND, FIRST_SECOND + 5000))))
-    with opened(path) as store:  # what a process killed here leaves behind: the file, and its log
-        store.commit(page(0))
-        for suffix in ("", "-wal"):
-            shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
-    killed.write_bytes(overwrite(killed.read_bytes(), 20 * PAGE_SIZE, b"\xff" * PAGE_SIZE))
-    for _ in range(2):
-        with pytest.raises(LedgerCorrupt, match=r"is damaged \("):
-            Store(killed, LAYOUT)
-    with closing(sqlite3.connect(killed)) as db:
-        assert db.execute("SELECT account, source, model, skill, status, late FROM series").fetchall() == [SERIES]
-
-
-@pytest.mark.parametrize("values", [bytes(8), bytes(3)], ids=["too few", "half a value"])
-def test_totals_of_another_size_are_refused(path: Path, values: bytes) -> None:
-    with opened(path) as store:
-        store.commit(page(0))
-        store._db.execute("UPDATE series SET slots = ?", (values,))
-        with pytest.raises(LedgerCorrupt, match=re.escape(f"the ledger {path} is damaged (")):
-            store.load()
-
-
-def test_the_way_out_of_damage_leads_to_a_new_ledger_that_knows_what_was_lost(path: Path) -> None:
-    with opened(path) as store:
-        store.commit(page(3))
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(LedgerCorrupt) as caught:
-        Store(path, LAYOUT)
-    advice = re.search(r"move it away \((mv .*?; rm .*?)\)", str(caught.value))
-    assert advice
-    subprocess.run(advice[1], shell=True, check=True)
-    with opened(path) as store:
-        assert store.lost_frontier(LIST) == START + 3
-        assert not store.rolled_back
-        assert pages_held(store) == 0
-    assert Path(f"{path}.damaged").read_bytes() == content[: len(content) // 2]
-
-
-def test_an_empty_file_is_a_first_start_if_nothing_was_counted_into_it(path: Path) -> None:
-    path.parent.mkdir()
-    path.touch()
-    with opened(path) as store:
-        assert store.lost_frontier(LIST) is None
-        store.commit(page(0))
-    with opened(path) as store:
-        assert pages_held(store) == 1
-
-
-def test_an_empty_file_that_was_counted_into_is_damage(path: Path) -> None:
-    with opened(path) as store:
-        store.commit(page(0))
-    path.write_bytes(b"")
-    with pytest.raises(LedgerCorrupt, match=re.escape(f"the ledger {path} is damaged (")):
-        Store(path, LAYOUT)
-    assert path.read_bytes() == b""
-
-
-@pytest.mark.parametrize("journal", ["delete", "wal"])
-def test_another_applications_database_is_refused_and_left_alone(path: Path, journal: str) -> None:
-    path.parent.mkdir()
-    with closing(sqlite3.connect(path)) as db:
-        db.execute(f"PRAGMA journal_mode = {journal}")
-        db.execute("CREATE TABLE invoices (number)")
-        db.commit()
-    path.chmod(0o640)
-    before = path.read_bytes()
-    with pytest.raises(LedgerError) as caught:
-        Store(path, LAYOUT)
-    assert str(caught.value).startswith(f"{path} is an SQLite file, but not a ledger of vlmrun-exporter")
-    assert "ledger.path" in str(caught.value), "says what to do"
-    assert path.read_bytes() == before
-    assert mode(path) == 0o640
-
-
-def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
-    with opened(path) as store:
-        store._db.execute(f"PRAGMA user_version = {VERSION + 1}")
-    before = path.read_bytes()
-    with pytest.raises(LedgerError) as caught:
-        Store(path, LAYOUT)
-    assert not isinstance(caught.value, LedgerCorrupt)
-    assert str(caught.value) == (
-        f"the ledger {path} has schema version {VERSION + 1}, made by a newer vlmrun-exporter; this one knows up to"
-        f" {VERSION}: run the newer version"
-    )
-    assert path.read_bytes() == before
-
-
-def test_a_ledger_of_other_buckets_is_refused_and_left_alone(path: Path) -> None:
-    with opened(path) as store:
-        store.commit(page(0))
-    before = path.read_bytes()
-    with pytest.raises(LedgerError) as caught:
-        Store(path, Layout.of(duration=[2 * SECOND], time_to_first_token=[SECOND], output_length=[10], cost=[MICRO]))
-    assert not isinstance(caught.value, LedgerCorrupt)
-    assert str(caught.value).startswith(
-        f"the ledger {path} has other histogram buckets than this version of the exporter"
-    )
-    assert "run the version" in str(caught.value), "says what to do"
-    assert path.read_bytes() == before
-    with opened(path) as store:
-        assert pages_held(store) == 1
 
 
 # Schema
@@ -540,81 +299,6 @@ def test_a_ledger_that_is_gone_fails_the_check(path: Path) -> None:
     assert caught.value.reason is FailureReason.LEDGER
 
 
-# kill -9
-
-
-def commit_forever(path: Path, progress: Connection) -> None:
-    """In a process of its own: commit page after page, and tell how many there are."""
-    with opened(path) as store:
-        for number in itertools.count(pages_held(store)):
-            store.commit(page(number))
-            progress.send(number + 1)
-
-
-def test_kill_at_any_moment_loses_no_commit_and_leaves_no_half_of_one(path: Path) -> None:
-    random = Random(9)
-    told = 0
-    for _ in range(20):
-        progress, theirs = PROCESSES.Pipe(duplex=False)
-        process = PROCESSES.Process(target=commit_forever, args=(path, theirs))
-        process.start()
-        theirs.close()
-        for _ in range(random.randint(1, 25)):
-            assert progress.poll(30)
-            told = progress.recv()
-        process.kill()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
-        process.close()
-        progress.close()
-        with opened(path) as store:
-            assert pages_held(store) >= told
-            assert not store.rolled_back
-
-
-def start_until(path: Path, fatal: int) -> None:
-    """In a process of its own: a first start and two commits, killed at the ``fatal``-th SQL statement."""
-    number = itertools.count(1)
-
-    def trace(sql: str) -> None:
-        if next(number) == fatal:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def connect(path: Path) -> sqlite3.Connection:
-        db = opening.connect(path)
-        db.set_trace_callback(trace)
-        return db
-
-    pytest.MonkeyPatch().setattr(ledgerfile, "connect", connect)
-    with opened(path) as store:
-        store.commit(page(0))
-        store.release({SERIES: 1})
-        store.commit(page(1))
-
-
-def test_kill_at_any_statement_of_a_first_start_leaves_a_ledger_that_works(tmp_path: Path) -> None:
-    broken = {}
-    for fatal in itertools.count(1):
-        path = tmp_path / str(fatal) / "ledger.db"
-        process = PROCESSES.Process(target=start_until, args=(path, fatal))
-        process.start()
-        process.join()
-        exitcode = process.exitcode
-        process.close()
-        try:
-            with opened(path) as store:
-                assert pages_held(store) <= 2
-                assert not store.rolled_back
-                store.commit(page(pages_held(store)))
-        except Exception as error:  # all of them are wanted, not the first
-            broken[fatal] = error
-        if exitcode == 0:
-            break
-        assert exitcode == -signal.SIGKILL
-    assert fatal > 30
-    assert broken == {}
-
-
 # Request journal
 
 
@@ -635,6 +319,24 @@ def test_requests_older_than_two_minutes_are_forgotten(path: Path) -> None:
         for second in range(0, 600, 30):
             store.record_request("acme", START + second * SECOND)
         assert store.requests("acme") == [START + second * SECOND for second in range(450, 600, 30)]
+
+
+def test_a_request_of_exactly_two_minutes_ago_is_remembered_an_older_one_is_not(path: Path) -> None:
+    with opened(path) as store:
+        store.record_request("acme", START)
+        store.record_request("acme", START + 120 * SECOND)
+        assert store.requests("acme") == [START, START + 120 * SECOND]
+        store.record_request("acme", START + 120 * SECOND + 1)
+        assert store.requests("acme") == [START + 120 * SECOND, START + 120 * SECOND + 1]
+
+
+def test_requests_that_cannot_be_read_name_the_ledger(path: Path) -> None:
+    store = Store(path, LAYOUT)
+    store.close()
+    with pytest.raises(LedgerError, match=re.escape(f"the ledger {path} cannot be used: ")):
+        store.requests("acme")
+    with pytest.raises(LedgerError, match=re.escape(f"the ledger {path} cannot be used: ")):
+        store.load()
 
 
 # What is held of rows
@@ -711,6 +413,36 @@ def test_credit_sums_are_forgotten_after_two_months_of_any_length(path: Path) ->
     with opened(path) as store:
         store.commit(Changes(LIST, coverage(), spend=quarters))
         assert store.load().spend[LIST] == {q: amount for q, amount in quarters.items() if amount <= 70}
+
+
+def test_of_a_second_that_the_horizon_cuts_every_row_is_kept(path: Path) -> None:
+    key = RowKey(FIRST_SECOND, -(2**63))
+    with opened(path) as store:
+        store.commit(Changes(LIST, coverage(horizon=START + SECOND - 1), settled={key: 16}))
+        assert store.marks(LIST, [key]) == {key: 16}
+        store.commit(Changes(LIST, coverage(horizon=START + SECOND)))
+        assert store.marks(LIST, [key]) == {}
+
+
+def test_of_a_quarter_that_the_two_months_cut_the_credits_are_kept(path: Path) -> None:
+    cut = ledgerfile.SPEND_KEPT + QUARTER * 900 * SECOND + 1
+    with opened(path) as store:
+        store.commit(Changes(LIST, coverage(proven=cut), spend={QUARTER: 1, QUARTER - 1: 2}))
+        assert store.load().spend[LIST] == {QUARTER: 1}
+
+
+def test_totals_are_held_as_signed_numbers_of_64_bits(path: Path) -> None:
+    values = [-(2**63), 2**63 - 1, *[-1] * (LAYOUT.size - 2)]
+    with opened(path) as store:
+        store.commit(Changes(LIST, coverage(), series={SERIES: values}))
+        assert store.load().totals == {SERIES: values}
+
+
+def test_a_ledger_that_was_not_loaded_knows_no_rows(path: Path) -> None:
+    with opened(path) as store:
+        store.commit(page(0))
+    with closing(Store(path, LAYOUT)) as store:
+        assert store.marks(LIST, [*page(0).settled]) == {}
 
 
 # load() is what was committed

@@ -16,6 +16,8 @@ HEADING: Final = "| module | mutants | killed | timed out | survived | caught | 
 REASONS: Final = ("Equivalent: ", "Harmless: ")
 """How a reason begins: no test can tell the mutant from the original, or none needs to."""
 
+_SQL = re.compile(r'''" ?(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|BEGIN|COMMIT|ROLLBACK|ON CONFLICT|WHERE)\b[^"\\]*"''')
+_LITERAL = re.compile(r"'[^']*'")
 _SECTION = re.compile(r"^## `(?P<module>[\w.]+)`$(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _SURVIVOR = re.compile(
     r"^### `(?P<function>[\w.]+)`$\s+```diff\n(?P<diff>.*?)^```$(?P<reason>.*?)(?=^### |\Z)", re.M | re.S
@@ -41,6 +43,23 @@ class Mutant:
     def original(self) -> tuple[str, ...]:
         """The lines of the source that the change is about."""
         return tuple(line[2:] for line in self.change if line.startswith("-"))
+
+    @property
+    def same_sql(self) -> bool:
+        """Whether only the case of an SQL statement differs, its literals aside: that is the same statement."""
+        if [line[:1] for line in self.change] != ["-", "+"]:
+            return False
+        before, after = (line[2:] for line in self.change)
+        sql = _SQL.search(before)
+        if sql is None or len(before) != len(after):
+            return False
+        start, end = sql.span()
+        old, new = before[start:end], after[start:end]
+        return (
+            (before[:start], before[end:]) == (after[:start], after[end:])
+            and old.lower() == new.lower()
+            and _LITERAL.findall(old[1:-1]) == _LITERAL.findall(new[1:-1])
+        )
 
     def __str__(self) -> str:
         return "\n".join([f"{self.module}: {self.function}", *(f"  {line}" for line in self.change)])

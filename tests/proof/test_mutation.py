@@ -149,6 +149,36 @@ def test_a_run_without_mutants_proves_nothing() -> None:
         mutation.read_results("\n", date(2026, 1, 2))
 
 
+def sql(before: str, after: str) -> Mutant:
+    return Mutant("store.ledgerfile", "Store.commit", (f"- {before}", f"+ {after}"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ('db.execute("BEGIN")', 'db.execute("begin")', True),
+        ('db.execute("PRAGMA journal_mode = WAL")', 'db.execute("pragma journal_mode = wal")', True),
+        ('" WHERE account = ? AND source = ?",', '" WHERE ACCOUNT = ? AND SOURCE = ?",', True),
+        ('" WHERE account = ? AND source = ?",', '"XX WHERE account = ? AND source = ?XX",', False),
+        ('" WHERE account = ? AND source = ?",', '" WHERE ACCOUNT = ? AND SOURCE < ?",', False),
+        ("db.execute(\"DELETE FROM meta WHERE key = 'a'\")", "db.execute(\"delete from meta where key = 'a'\")", True),
+        ("db.execute(\"DELETE FROM meta WHERE key = 'a'\")", "db.execute(\"DELETE FROM META WHERE KEY = 'A'\")", False),
+        ('execute("BEGIN", name["a"])', 'execute("BEGIN", name["A"])', False),
+        ('set_meta("observed", value)', 'set_meta("OBSERVED", value)', False),
+        ('execute("COMMIT")', "execute(None)", False),
+    ],
+)
+def test_sql_in_another_case_is_the_same_but_for_its_literals(before: str, after: str, same: bool) -> None:
+    assert sql(before, after).same_sql is same
+
+
+def test_a_mutant_that_is_the_same_sql_is_no_mutant() -> None:
+    same, other = sql('"BEGIN"', '"begin"'), sql('"BEGIN"', '"XXBEGINXX"')
+    measured = Measured("store.ledgerfile", Count(10, 6, 1, 3, "2026-01-02"), (same, other, same))
+    expected = Measured("store.ledgerfile", Count(8, 6, 1, 1, "2026-01-02"), (other,))
+    assert mutation.without_same_sql(measured) == expected
+
+
 # How a run is judged
 
 LISTED = Survivor(MUTANT, "Equivalent: for the sake of this test.")

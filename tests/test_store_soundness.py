@@ -1,0 +1,138 @@
+"""Whether a ledger's file is sound: a fault of the disk is no damage, and damage is no fault of the disk."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path, PosixPath
+from typing import Any
+
+import pytest
+
+from exporter.store import digests, soundness
+from exporter.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
+
+TABLES = {"meta", "sources", "settled", "waiting", "series", "counters", "spend", "offenders", "requests"}
+INDEXES = {"requests_by_account", "sqlite_autoindex_sources_1", "sqlite_autoindex_series_1"}
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        digests.provide(connection)
+        connection.executescript("".join(MIGRATIONS) + digests.compute())
+        yield connection
+
+
+class Disk(PosixPath):
+    """A file of three pieces, of which the system can read ``readable``."""
+
+    readable = 3
+
+    def open(self, *arguments: Any, **more: Any) -> Any:
+        assert arguments == ("rb",), "as it is: no text is looked for in it"
+        return Pieces(self.readable)
+
+
+class Pieces(io.RawIOBase):
+    def __init__(self, readable: int) -> None:
+        self._readable = readable
+        self._read = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        assert 0 < size <= 2**24, "a ledger may be larger than the memory"
+        if self._read == 3:
+            return b""
+        if self._read == self._readable:
+            raise OSError(5, "Input/output error")
+        self._read += 1
+        return b"x" * size
+
+
+def damaged(monkeypatch: pytest.MonkeyPatch, *said: str) -> None:
+    """SQLite's check says this, one time after another."""
+    answers = iter(said)
+    monkeypatch.setattr(soundness, "_structure", lambda db: next(answers))
+
+
+def test_a_ledger_is_known_by_its_tables() -> None:
+    assert soundness.is_ours(TABLES | INDEXES)
+    assert soundness.is_ours(TABLES | INDEXES | {"digests", "settled_sums", "other"})
+    for name in TABLES:
+        assert not soundness.is_ours((TABLES | INDEXES) - {name})
+    assert not soundness.is_ours(set())
+
+
+def test_a_ledger_that_holds_what_was_written_to_it_has_no_problem(db: sqlite3.Connection) -> None:
+    assert soundness.problem(db, Disk("ledger.db"), APPLICATION_ID, VERSION) is None
+
+
+def test_a_read_that_fails_once_is_no_damage(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged(monkeypatch, "disk I/O error", "")
+    assert soundness.problem(db, Disk("ledger.db"), APPLICATION_ID, VERSION) is None
+
+
+def test_what_the_system_can_read_and_sqlite_cannot_is_damage(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged(monkeypatch, "first", "second")
+    assert soundness.problem(db, Disk("ledger.db"), APPLICATION_ID, VERSION) == "second"
+
+
+@pytest.mark.parametrize("readable", [0, 1, 2])
+def test_what_the_system_cannot_read_to_its_end_is_no_damage(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, readable: int
+) -> None:
+    damaged(monkeypatch, "first", "second")
+    monkeypatch.setattr(Disk, "readable", readable)
+    with pytest.raises(OSError, match="Input/output error"):
+        soundness.problem(db, Disk("ledger.db"), APPLICATION_ID, VERSION)
+
+
+@pytest.mark.parametrize(
+    ("application", "version"),
+    [(APPLICATION_ID + 1, VERSION), (0, VERSION), (APPLICATION_ID, VERSION - 1), (APPLICATION_ID, 0)],
+)
+def test_another_mark_or_version_than_that_of_the_schema_is_damage(
+    db: sqlite3.Connection, application: int, version: int
+) -> None:
+    said = soundness.problem(db, Path("ledger.db"), application, version)
+    assert said == "its schema is not that of a ledger"
+
+
+@pytest.mark.parametrize("version", [-1, 0])
+def test_before_the_first_version_there_is_no_table(version: int) -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        assert soundness.problem(db, Path("ledger.db"), APPLICATION_ID, version) is None
+        db.execute("CREATE TABLE other (x)")
+        assert soundness.problem(db, Path("ledger.db"), APPLICATION_ID, version) is not None
+
+
+def test_a_ledger_of_the_first_version_has_no_digests_to_be_compared_with() -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(MIGRATIONS[0])
+        db.execute("INSERT INTO requests VALUES ('acme', 1)")
+        assert soundness.problem(db, Path("ledger.db"), APPLICATION_ID, 1) is None
+
+
+def test_the_tables_that_differ_from_what_was_written_are_named(db: sqlite3.Connection) -> None:
+    db.execute("INSERT INTO requests VALUES ('acme', 1)")
+    db.execute("INSERT INTO meta VALUES ('a', 'b')")
+    said = soundness.problem(db, Path("ledger.db"), APPLICATION_ID, VERSION)
+    assert said == "not what was written to it: meta, requests"
+
+
+def test_the_first_three_problems_of_a_file_are_said(db: sqlite3.Connection, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    db.executemany("INSERT INTO requests VALUES ('acme', ?)", [(at,) for at in range(5)])
+    names = ("requests_by_account", "sqlite_autoindex_series_1")
+    pages = [db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchone()[0] for name in names]
+    db.execute("PRAGMA writable_schema = ON")
+    for name, other in zip(names, reversed(pages), strict=True):  # an index that lacks every row of its table
+        db.execute("UPDATE sqlite_schema SET rootpage = ? WHERE name = ?", (other, name))
+    path.write_bytes(db.serialize())
+    with closing(sqlite3.connect(path)) as broken:
+        said = soundness.problem(broken, path, APPLICATION_ID, VERSION)
+    assert said == "; ".join(f"row {number} missing from index requests_by_account" for number in (1, 2, 3))
