@@ -192,7 +192,7 @@ class Store:
         self._write_mark()
 
     def check(self) -> None:
-        """Prove that the ledger can be read and is still ours. Raises PollError."""
+        """Prove that the ledger can be read. Raises PollError."""
         with as_poll_error():
             self._db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
 
