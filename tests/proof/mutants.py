@@ -248,3 +248,17 @@ MUTANTS = (
         (coverage, "start", "origin = now - look_back", "origin = now - look_back - 3600 * SECOND"),
     ),
 )
+
+RARE = frozenset(
+    {
+        "lets pages join that share one time only (>= for >)",
+        "asks for the next offset without overlap, and trusts that nothing has moved",
+        "trusts that pages join",
+        "believes a single wrong Date",
+        "trusts that rows come newest first",
+        "passes more ties than a page in silence",
+        "gives up a stretch in silence",
+        "gives up a depth in silence",
+    }
+)
+"""Mistakes that show in one history of fifty, or fewer: only the long form waits for them."""

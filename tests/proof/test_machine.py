@@ -6,16 +6,16 @@ import pytest
 
 from tests.proof import histories
 from tests.proof.conftest import Proven
-from tests.proof.mutants import MUTANTS, Edit, Mutant
+from tests.proof.mutants import MUTANTS, RARE, Edit, Mutant
 
 
 def test_every_row_is_counted_once_in_every_history(proven: Proven) -> None:
-    figures = histories.run(examples=40, seed_number=1)
+    figures = histories.run(examples=30, seed_number=1)
     proven(figures)
     assert figures.rows > 1_000 and figures.kills > 10 and figures.faults > 50
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [each for each in MUTANTS if each.name not in RARE], ids=lambda mutant: mutant.name)
 def test_the_model_notices_a_poller_that(mutant: Mutant, proven: Proven) -> None:
     figures = histories.mutants(examples=200, seed_number=1, chosen=[mutant])
     proven(figures)
