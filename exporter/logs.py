@@ -31,12 +31,13 @@ _BARE: Final = re.compile(r"[A-Za-z0-9_.:/@+,<>()%*~-]+")
 _FIRST_KEYS: Final = ("ts", "level", "logger", "msg")
 
 # httpx logs addresses at info and httpcore headers at debug; APScheduler logs every poll's start and end, and warns of
-# every turn that is skipped because a poll takes longer than its interval, as it may in an outage.
+# every turn that is skipped because a poll takes longer than its interval, as it may in an outage. A job that fails is
+# logged by the runtime; one that a stop cuts short is no failure, but APScheduler calls it one.
 _QUIET_LOGGERS: Final = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
     "hpack": logging.WARNING,
-    "apscheduler": logging.ERROR,
+    "apscheduler": logging.CRITICAL,
 }
 # uvicorn gives these handlers of their own unless told otherwise.
 _ROUTED_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access")
