@@ -240,6 +240,8 @@ class Runtime:
             telemetry.declare(catalog.TASK_FAILURES, task)
 
     async def _cycle(self, poller: SourcePoller) -> None:
+        if self._stopping:  # it was due in the very turn of the event loop in which the stop came
+            return
         task = asyncio.current_task()
         assert task is not None
         self._cycles.add(task)
