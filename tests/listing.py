@@ -60,6 +60,8 @@ class Listing:
     forget_anchors: float = 0.0
     max_skip: int | None = None
     ascending: bool = False
+    by_change: bool = False
+    """The row that has changed last comes first: one that took long stands above younger ones."""
     frozen: Page | None = None
     has_more_lie: bool | None = None
     omit: float = 0.0
@@ -83,7 +85,11 @@ class Listing:
         time = self.now if self.as_of is None else self.as_of
         visible = [item for item in self.items if item.shown(time)]
         tie = (lambda item: self.random.random()) if self.shuffle_ties else (lambda item: item.id)
-        visible.sort(key=lambda item: (item.created, tie(item)), reverse=not self.ascending)
+
+        def place(item: Item) -> int:
+            return item.finished if self.by_change and item.finished <= time else item.created
+
+        visible.sort(key=lambda item: (place(item), tie(item)), reverse=not self.ascending)
         return visible
 
     def get(self, params: dict[str, str | int]) -> Page:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import get_state_machine_test
 
 from tests.proof.figures import Figures
+from tests.proof.leads import Lead
 from tests.proof.machine import Machine
 from tests.proof.mutants import MUTANTS, Mutant
 
@@ -26,9 +27,7 @@ def run(*, examples: int, seed_number: int, shrink: bool = True) -> Figures:
         def teardown(self) -> None:
             super().teardown()
             if hasattr(self, "truth"):
-                figures.rows += len(self.subject.counted())
-                figures.kills += self.subject.deaths
-                figures.faults += self.lies
+                _count(self, figures)
 
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
     profile = settings(
@@ -49,17 +48,41 @@ def run(*, examples: int, seed_number: int, shrink: bool = True) -> Figures:
     return figures
 
 
+def follow(lead: Lead, *, examples: int, seed_number: int) -> Figures:
+    """Live through ``examples`` histories that begin with the steps of ``lead``, until one does not hold."""
+    figures = Figures()
+    with _quiet():
+        for number in range(seed_number, seed_number + examples):
+            machine = Machine()
+            try:
+                lead.follow(machine, number)
+            except AssertionError as error:
+                figures.problems.append(f"seed {number}: {error}")
+                break
+            _count(machine, figures)
+    return figures
+
+
 def mutants(*, examples: int, seed_number: int, chosen: Sequence[Mutant] = MUTANTS) -> Figures:
     """Live through at most ``examples`` histories with each mistake built in; the first that shows it is enough."""
     figures = Figures()
     for mutant in chosen:
         with mutant.built_in():
-            found = run(examples=examples, seed_number=seed_number, shrink=False)
+            if mutant.lead is None:
+                found = run(examples=examples, seed_number=seed_number, shrink=False)
+            else:
+                found = follow(mutant.lead, examples=examples, seed_number=seed_number)
         figures.mutants += 1
         figures.mutants_caught += bool(found.problems)
         if not found.problems:
             figures.problems.append(f"not caught in {examples} histories from seed {seed_number}: {mutant.name}")
     return figures
+
+
+def _count(machine: Machine, figures: Figures) -> None:
+    figures.rows += len(machine.subject.counted())
+    figures.kills += machine.subject.deaths
+    figures.faults += machine.lies
 
 
 @contextmanager

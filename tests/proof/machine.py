@@ -33,8 +33,8 @@ of pending rows has been looked for again."""
 
 DAY = 86_400
 
-LIMITS = ("clamp", "refuse_above", "max_skip", "ignore_cursor", "cursor_by_time", "ascending")
-"""Ways in which a server may not let itself be read in full."""
+LIMITS = ("clamp", "refuse_above", "max_skip", "ignore_cursor", "cursor_by_time", "ascending", "by_change")
+"""Ways in which a server may not let itself be read in full, or not in the order of creation."""
 
 moderately = st.integers(1, 4)
 
@@ -129,7 +129,7 @@ class Machine(RuleBasedStateMachine):
     def deleted_pending_rows_return(self) -> None:
         self.world.restore()
 
-    @rule(size=st.sampled_from((2, 8, 25)), restless=st.booleans())
+    @rule(size=st.sampled_from((2, 8, 25, 60)), restless=st.booleans())
     def rows_come_while_nobody_reads(self, size: int, restless: bool) -> None:
         """So that the first sweep that meets them is the last: what it misses is not seen again."""
         self._unread(size)

@@ -19,6 +19,7 @@ from exporter import books, intake
 from exporter.api import pages, serverclock
 from exporter.counting import coverage, ledger, walk
 from exporter.store import ledgerfile
+from tests.proof.leads import BY_CHANGE, HIDDEN_TIES, TIES, TOO_DEEP, UPWARDS, WRONG_DATES, Lead
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Mutant:
 
     name: str
     edits: Sequence[Edit]
+    lead: Lead | None = None
+    """The first steps of the histories in which it shows; None if random ones show it soon."""
 
     @contextmanager
     def built_in(self) -> Iterator[None]:
@@ -68,8 +71,8 @@ def _apply(module: ModuleType, place: str, edits: Sequence[Edit]) -> Callable[[]
     return lambda: setattr(owner, name, plain)
 
 
-def _mutant(name: str, *edits: tuple[ModuleType, str, str, str]) -> Mutant:
-    return Mutant(name, tuple(Edit(*edit) for edit in edits))
+def _mutant(name: str, *edits: tuple[ModuleType, str, str, str], lead: Lead | None = None) -> Mutant:
+    return Mutant(name, tuple(Edit(*edit) for edit in edits), lead)
 
 
 NO_JOIN = (walk, "take", "if not (at_top or reach.newest - blur > walk.lo or walk.leapt):", "if False:")
@@ -100,6 +103,7 @@ MUTANTS = (
     _mutant(
         "lets pages join that share one time only (>= for >)",
         (walk, "take", "reach.newest - blur > walk.lo", "reach.newest - blur >= walk.lo"),
+        lead=UPWARDS,
     ),
     _mutant(
         "asks for the next offset without overlap, and trusts that nothing has moved",
@@ -112,8 +116,9 @@ MUTANTS = (
             "return Position(skip=position.skip + page.size)",
         ),
         (pages, "CursorPaginator.advance", "for index in (overlap - 1, overlap // 2, 0)", "for index in (-1,)"),
+        lead=UPWARDS,
     ),
-    _mutant("trusts that pages join", NO_JOIN, NO_GAP),
+    _mutant("trusts that pages join", NO_JOIN, NO_GAP, lead=UPWARDS),
     _mutant(
         "seals up to now, without waiting for rows that are listed late",
         (coverage, "_target", "started - coverage.max_lateness - CLOCK_MARGIN", "started - CLOCK_MARGIN"),
@@ -209,6 +214,7 @@ MUTANTS = (
     _mutant(
         "believes a single wrong Date",
         (serverclock, "ServerClock.settle", "return observed - (skew - min(self._skews))", "return observed"),
+        lead=WRONG_DATES,
     ),
     _mutant(
         "takes an old page that is shown again for the newest",
@@ -218,18 +224,22 @@ MUTANTS = (
         "trusts that rows come newest first",
         (walk, "take", "if reach.disorder > TOLERATED_DISORDER or walk.disordered >= DISORDER_TRIES:", "if False:"),
         (walk, "take", "blur = reach.disorder", "blur = 0"),
+        lead=BY_CHANGE,
     ),
     _mutant(
         "passes more ties than a page in silence",
         (walk, "take", "        unproven += walk.leapt", "        unproven += 0"),
+        lead=TIES,
     ),
     _mutant(
         "gives up a stretch in silence",
         (coverage, "_seal", "lost=coverage.lost + lost, lost_until=target", "lost=coverage.lost"),
+        lead=HIDDEN_TIES,
     ),
     _mutant(
         "gives up a depth in silence",
         (coverage, "_give_up", "lost=lost, lost_until=oldest", "lost=coverage.lost"),
+        lead=TOO_DEEP,
     ),
     _mutant(
         "begins its sweep again at the newest row after a kill",
@@ -248,17 +258,3 @@ MUTANTS = (
         (coverage, "start", "origin = now - look_back", "origin = now - look_back - 3600 * SECOND"),
     ),
 )
-
-RARE = frozenset(
-    {
-        "lets pages join that share one time only (>= for >)",
-        "asks for the next offset without overlap, and trusts that nothing has moved",
-        "trusts that pages join",
-        "believes a single wrong Date",
-        "trusts that rows come newest first",
-        "passes more ties than a page in silence",
-        "gives up a stretch in silence",
-        "gives up a depth in silence",
-    }
-)
-"""Mistakes that show in one history of fifty, or fewer: only the long form waits for them."""

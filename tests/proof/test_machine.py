@@ -6,7 +6,8 @@ import pytest
 
 from tests.proof import histories
 from tests.proof.conftest import Proven
-from tests.proof.mutants import MUTANTS, RARE, Edit, Mutant
+from tests.proof.leads import LEADS, Lead
+from tests.proof.mutants import MUTANTS, Edit, Mutant
 
 
 def test_every_row_is_counted_once_in_every_history(proven: Proven) -> None:
@@ -15,11 +16,18 @@ def test_every_row_is_counted_once_in_every_history(proven: Proven) -> None:
     assert figures.rows > 1_000 and figures.kills > 10 and figures.faults > 50
 
 
-@pytest.mark.parametrize("mutant", [each for each in MUTANTS if each.name not in RARE], ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_model_notices_a_poller_that(mutant: Mutant, proven: Proven) -> None:
     figures = histories.mutants(examples=200, seed_number=1, chosen=[mutant])
     proven(figures)
     assert figures.mutants == 1
+
+
+@pytest.mark.parametrize("lead", LEADS, ids=["upwards", "wrong dates", "by change", "ties", "hidden ties", "too deep"])
+def test_every_row_is_counted_once_in_the_histories_that_show_a_rare_mistake(lead: Lead, proven: Proven) -> None:
+    figures = histories.follow(lead, examples=10, seed_number=1)
+    proven(figures)
+    assert figures.rows > 500
 
 
 def test_a_mutant_that_no_longer_fits_the_source_is_an_error() -> None:

@@ -1,0 +1,74 @@
+"""Directed histories: first steps that bring out a mistake which shows in one random history of fifty, or fewer.
+
+Only the steps are given; the rows, their times and what happens between two requests stay random. The real code is held
+against the same histories, so that a step that no poller could survive is noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from exporter.models import Paging
+from tests.proof.machine import Machine
+
+Step = Callable[[Machine], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """How a history begins: the way of paging, the server's limit, and the steps after the first cycle."""
+
+    paging: Paging
+    limit: str | None
+    steps: Sequence[Step]
+
+    def follow(self, machine: Machine, seed: int) -> None:
+        """Live through the steps, then come to rest. Raises AssertionError if anything does not hold."""
+        try:
+            machine.begin(seed=Random(seed).getrandbits(32), paging=self.paging, starved=False, limit=self.limit)
+            machine.everything_holds()
+            for step in self.steps:
+                step(machine)
+                machine.everything_holds()
+        finally:
+            machine.teardown()
+
+
+def _unread(size: int, *, restless: bool) -> Step:
+    return lambda machine: machine.rows_come_while_nobody_reads(size=size, restless=restless)
+
+
+def _wrong_dates(machine: Machine) -> None:
+    machine.the_server_lies_at_times(kind="wrong_dates", share=0.4)
+
+
+def _rows(machine: Machine) -> None:
+    machine.rows_come(seconds=300, rate=0.6)
+
+
+def _poll(machine: Machine) -> None:
+    machine.poll(cycles=4)
+
+
+def _too_deep(machine: Machine) -> None:
+    machine.rows_cannot_be_read_for_days(kind="max_skip", size=5)
+
+
+UPWARDS = Lead(Paging.OFFSET, None, [_unread(8, restless=True), _poll])
+"""Many rows at once, of few times, while rows above them are deleted: they move up between two pages."""
+
+WRONG_DATES = Lead(Paging.CURSOR, None, [_wrong_dates, _rows, _rows, _rows])
+
+BY_CHANGE = Lead(Paging.OFFSET, "by_change", [_rows, _rows, _poll])
+
+TIES = Lead(Paging.OFFSET, "refuse_above", [_unread(60, restless=False)])
+"""More rows of one time than a page holds, and no larger page to be had."""
+
+HIDDEN_TIES = Lead(Paging.CURSOR, "cursor_by_time", [_unread(60, restless=False), _poll])
+"""More rows of one time than a page holds, and no page but the first shows any of them."""
+
+TOO_DEEP = Lead(Paging.OFFSET, None, [_too_deep])
+
+LEADS = (UPWARDS, WRONG_DATES, BY_CHANGE, TIES, HIDDEN_TIES, TOO_DEEP)
