@@ -52,6 +52,21 @@ def _poll(machine: Machine) -> None:
     machine.poll(cycles=4)
 
 
+def _no_more(machine: Machine) -> None:
+    machine.has_more_lies(claim=False)
+
+
+def _old_list(machine: Machine) -> None:
+    """Once no sweep is under way: nobody could tell an old page from a new one below the first."""
+    for _ in range(20):
+        coverage = machine.subject.coverage
+        assert coverage is not None
+        if coverage.sweep is None and coverage.search is None:
+            break
+        machine.poll(cycles=1)
+    machine.an_old_list_is_shown_again(age=1500, cycles=25)
+
+
 def _too_deep(machine: Machine) -> None:
     machine.rows_cannot_be_read_for_days(kind="max_skip", size=5)
 
@@ -71,4 +86,22 @@ HIDDEN_TIES = Lead(Paging.CURSOR, "cursor_by_time", [_unread(60, restless=False)
 
 TOO_DEEP = Lead(Paging.OFFSET, None, [_too_deep])
 
-LEADS = (UPWARDS, WRONG_DATES, BY_CHANGE, TIES, HIDDEN_TIES, TOO_DEEP)
+CUT = Lead(Paging.OFFSET, "clamp", [_unread(2, restless=False)])
+"""Fewer rows on every page than were asked for."""
+
+NO_MORE = Lead(Paging.CURSOR, None, [_no_more, _unread(2, restless=False)])
+"""Every page says that it is the last."""
+
+OLD_LIST = Lead(Paging.CURSOR, None, [_rows, _rows, _old_list])
+
+LEADS = {
+    "rows move up": UPWARDS,
+    "wrong dates": WRONG_DATES,
+    "by change": BY_CHANGE,
+    "ties": TIES,
+    "hidden ties": HIDDEN_TIES,
+    "too deep": TOO_DEEP,
+    "pages are cut": CUT,
+    "no more": NO_MORE,
+    "an old list": OLD_LIST,
+}

@@ -19,7 +19,18 @@ from exporter import books, intake
 from exporter.api import pages, serverclock
 from exporter.counting import coverage, ledger, walk
 from exporter.store import ledgerfile
-from tests.proof.leads import BY_CHANGE, HIDDEN_TIES, TIES, TOO_DEEP, UPWARDS, WRONG_DATES, Lead
+from tests.proof.leads import (
+    BY_CHANGE,
+    CUT,
+    HIDDEN_TIES,
+    NO_MORE,
+    OLD_LIST,
+    TIES,
+    TOO_DEEP,
+    UPWARDS,
+    WRONG_DATES,
+    Lead,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +181,12 @@ MUTANTS = (
             "short = page.size < walk.least and (reach.oldest == walk.edge or page.has_more is not True)",
             "short = page.has_more is False or page.size < walk.least",
         ),
+        lead=NO_MORE,
     ),
     _mutant(
         "takes a page that the server cut short for the last one",
         (walk, "take", "page.size < walk.least", "page.size < walk.limit"),
+        lead=CUT,
     ),
     _mutant(
         "counts pending rows",
@@ -219,6 +232,7 @@ MUTANTS = (
     _mutant(
         "takes an old page that is shown again for the newest",
         (coverage, "look", "if newest >= known or known <= coverage.horizon:", "if True:"),
+        lead=OLD_LIST,
     ),
     _mutant(
         "trusts that rows come newest first",

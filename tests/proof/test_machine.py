@@ -23,11 +23,11 @@ def test_the_model_notices_a_poller_that(mutant: Mutant, proven: Proven) -> None
     assert figures.mutants == 1
 
 
-@pytest.mark.parametrize("lead", LEADS, ids=["upwards", "wrong dates", "by change", "ties", "hidden ties", "too deep"])
+@pytest.mark.parametrize("lead", LEADS.values(), ids=LEADS)
 def test_every_row_is_counted_once_in_the_histories_that_show_a_rare_mistake(lead: Lead, proven: Proven) -> None:
-    figures = histories.follow(lead, examples=10, seed_number=1)
+    figures = histories.follow(lead, examples=5, seed_number=1)
     proven(figures)
-    assert figures.rows > 500
+    assert figures.rows > 300
 
 
 def test_a_mutant_that_no_longer_fits_the_source_is_an_error() -> None:
