@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from exporter.counting import coverage as cover
 from exporter.counting import totals, worst
+from exporter.counting.budgets import spend_from
 from exporter.counting.coverage import Coverage, Waiting
 from exporter.counting.layout import Layout
 from exporter.counting.ledger import Entries
@@ -93,7 +94,11 @@ class Books:
         for key, values in changes.series.items():
             self.totals[key] = list(values)
         spend = self.spend.setdefault(changes.source, {})
+        grows = not changes.spend.keys() <= spend.keys()
         for quarter, amount in changes.spend.items():
             spend[quarter] = spend.get(quarter, 0) + amount
+        if grows:
+            kept = spend_from(changes.coverage)
+            self.spend[changes.source] = {quarter: amount for quarter, amount in spend.items() if quarter >= kept}
         if changes.offenders is not None:
             self.offenders = changes.offenders

@@ -44,6 +44,7 @@ LIST = SourceKey("acme", "completions")
 RULES = SlowLowTokenRules(SlowLowToken(max_output_tokens=128, min_duration=10 * SECOND, alert_ratio=0.2))
 POLLS: CounterKey = ("vlmrun_exporter_polls_total", tuple(LIST))
 MINUTES = 60 * SECOND
+DAY = 1_440 * MINUTES
 
 
 @pytest.fixture
@@ -120,6 +121,14 @@ def test_what_a_page_adds_is_in_memory_and_in_the_ledger(books: Books, store: St
     assert books.coverage == {LIST: covered(START + 1)}
     assert held(books) == loaded(store)
     assert store.load().counters == {POLLS: 3}
+
+
+def test_credit_sums_older_than_two_months_are_forgotten_in_memory_too(books: Books, store: Store) -> None:
+    for day in range(0, 90, 10):
+        now = START + day * DAY
+        books.record(LIST, covered(now), entries([row(f"of day {day}", created=now, finished=now)]), {}, now=now)
+    assert books.spend == {LIST: {(START + day * DAY) // QUARTER: 3 * MICRO for day in range(10, 90, 10)}}
+    assert held(books) == loaded(store)
 
 
 def test_the_siblings_of_a_new_series_are_born_with_it_at_0(books: Books, store: Store) -> None:

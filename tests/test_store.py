@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.counting import layout as slots
+from exporter.counting.budgets import SPEND_KEPT
 from exporter.counting.coverage import Coverage, Waiting
 from exporter.counting.history import History
 from exporter.counting.layout import Layout
@@ -425,7 +426,7 @@ def test_of_a_second_that_the_horizon_cuts_every_row_is_kept(path: Path) -> None
 
 
 def test_of_a_quarter_that_the_two_months_cut_the_credits_are_kept(path: Path) -> None:
-    cut = ledgerfile.SPEND_KEPT + QUARTER * 900 * SECOND + 1
+    cut = SPEND_KEPT + QUARTER * 900 * SECOND + 1
     with opened(path) as store:
         store.commit(Changes(LIST, coverage(proven=cut), spend={QUARTER: 1, QUARTER - 1: 2}))
         assert store.load().spend[LIST] == {QUARTER: 1}

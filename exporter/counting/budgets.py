@@ -11,6 +11,9 @@ from exporter.counting.coverage import Coverage, budget_floor
 from exporter.counting.totals import QUARTER
 from exporter.models import SECOND, BudgetState
 
+SPEND_KEPT = 70 * 86_400 * SECOND
+"""How long (µs) credit sums are kept: two months of any length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -46,6 +49,11 @@ def state(
         for known in coverage
     )
     return BudgetState(budget.account, budget.name, budget.credits, spent, start, end, complete)
+
+
+def spend_from(coverage: Coverage) -> int:
+    """The first quarter of an hour whose credits are kept."""
+    return (coverage.proven - SPEND_KEPT) // QUARTER
 
 
 def _day(today: date) -> tuple[date, date]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from exporter.counting.budgets import spend_from
 from exporter.counting.coverage import Coverage
 from exporter.counting.layout import Layout
 from exporter.counting.ledger import VANISHED, RowKey
@@ -34,9 +35,6 @@ VANISHED_KEPT = 7 * 86_400
 
 ALL_RELEASED = 2**31 - 1
 """A mask of every group of families, of today or later."""
-
-SPEND_KEPT = 70 * 86_400 * SECOND
-"""Credit sums are kept for two months of any length."""
 
 
 class Store:
@@ -252,8 +250,7 @@ class Store:
             "(second, hash) < (?, ?) AND (mark <> ? OR second < ?)",
             (*end, VANISHED, end[0] - VANISHED_KEPT),
         )
-        oldest = (coverage.proven - SPEND_KEPT) // (900 * SECOND)
-        self._db.execute("DELETE FROM spend WHERE source = ? AND quarter < ?", (id_, oldest))
+        self._db.execute("DELETE FROM spend WHERE source = ? AND quarter < ?", (id_, spend_from(coverage)))
 
     def _notice_rollback(self, meta: Mapping[str, str], mark: HighWater | None) -> Recount | None:
         """Whether the ledger is behind what was published: its mark tells of more commits, or of another ledger."""
