@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from exporter.counting import coverage as cover
-from exporter.counting.budgets import Budget, state
+from exporter.counting.budgets import SPEND_KEPT, Budget, spend_from, state
 from exporter.counting.coverage import Coverage
 from exporter.counting.history import History
 from exporter.counting.totals import QUARTER
@@ -224,3 +224,9 @@ def test_a_budget_is_complete_if_everything_since_its_start_is_known(
     coverage: list[Coverage | None], complete: bool
 ) -> None:
     assert state(budget(), [{}], coverage, NOON).complete is complete
+
+
+def test_credits_are_kept_from_the_quarter_that_lies_two_months_before_what_is_proven() -> None:
+    first = NOON // QUARTER
+    assert spend_from(replace(COVERED, proven=first * QUARTER + SPEND_KEPT)) == first
+    assert spend_from(replace(COVERED, proven=first * QUARTER + SPEND_KEPT - 1)) == first - 1

@@ -6,7 +6,6 @@ is no third way: never are numbers, ids, coverage or requests other than those t
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -266,7 +265,3 @@ def run(*, stride: int, flip_count: int, seed: int) -> Figures:
         try_all(sample, file, whole[seed % stride :: stride], figures)
         try_all(sample, file, flips(sample, file, flip_count // len(places), random), figures)
     return figures
-
-
-if __name__ == "__main__":
-    print(run(stride=int(sys.argv[1]), flip_count=int(sys.argv[2]), seed=int(sys.argv[3])).table())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from itertools import count
 from typing import Final, Self
 
 PROPERTY: Final = "figures of the proof"
@@ -49,21 +51,49 @@ class Figures:
             setattr(self, each.name, max(mine, theirs) if each.name == "peak_rss" else mine + theirs)
         return self
 
+    def cells(self) -> dict[str, str]:
+        """What to print, by its name: a dash where nothing of the kind was looked at."""
+        return {
+            "rows": _number(self.rows),
+            "faults": _number(self.faults),
+            "kills": _number(self.kills),
+            "lost": _number(self.lost, of=self.rows),
+            "doubled": _number(self.doubled, of=self.rows),
+            "decreases": _number(self.decreases, of=self.rows),
+            "mutants caught": _share(self.mutants_caught, self.mutants),
+            "store faults survived": _share(self.store_faults_survived, self.store_faults),
+            "malformed bodies": _number(self.malformed),
+            "peak RSS": f"{self.peak_rss / 2**20:,.0f} MiB" if self.peak_rss else "-",
+        }
+
     def table(self) -> str:
         """Write the figures as a table of one row, and what is wrong below it."""
-        cells = {
-            "rows": f"{self.rows:,}",
-            "faults": f"{self.faults:,}",
-            "kills": f"{self.kills:,}",
-            "lost": f"{self.lost:,}",
-            "doubled": f"{self.doubled:,}",
-            "decreases": f"{self.decreases:,}",
-            "mutants caught": f"{self.mutants_caught:,} of {self.mutants:,}",
-            "store faults survived": f"{self.store_faults_survived:,} of {self.store_faults:,}",
-            "malformed bodies": f"{self.malformed:,}",
-            "peak RSS": f"{self.peak_rss / 2**20:,.0f} MiB",
-        }
-        widths = [max(len(name), len(value)) for name, value in cells.items()]
-        rows = (cells.keys(), cells.values())
-        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-        return "\n".join([*lines, *self.problems])
+        return table({"": self})
+
+
+def table(parts: Mapping[str, Figures]) -> str:
+    """Write a row for each part and, if there are several, one for their sum; below, what is wrong."""
+    total = Figures()
+    for figures in parts.values():
+        total += figures
+    shown = {**parts, "all": total} if len(parts) > 1 else parts
+    head = ("", *total.cells())
+    lines = [head, *((name, *figures.cells().values()) for name, figures in shown.items())]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = (
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, cell, width in zip(count(), line, widths, strict=False)
+        )
+        for line in lines
+    )
+    return "\n".join([*aligned, *total.problems])
+
+
+def _number(value: int, *, of: int | None = None) -> str:
+    """A number; a dash if it is 0 of nothing."""
+    return f"{value:,}" if value or of else "-"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} of {whole:,}" if whole else "-"

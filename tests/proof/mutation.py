@@ -43,6 +43,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "store.digests": ("test_store_digests",),
     "store.highwater": ("test_highwater",),
     "store.ledgerfile": ("test_store", "test_store_damage", "test_highwater"),
+    "store.opening": ("test_store", "test_store_damage", "test_highwater"),
     "store.problems": ("test_store_problems",),
     "store.reading": ("test_store", "test_store_damage"),
     "store.soundness": ("test_store_soundness",),

@@ -5,7 +5,6 @@ What was published before is in the ledger that is found afterwards, and it goes
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -213,7 +212,3 @@ def run(*, stride: int, seed: int) -> Figures:
             place = f"seed {seed}, power cut at operation {fatal}, {left.name.lower()} of the unsynced left"
             figures.problems += [f"{place}: {problem}" for problem in verdict.problems]
     return figures
-
-
-if __name__ == "__main__":
-    print(run(stride=int(sys.argv[1]), seed=int(sys.argv[2])).table())

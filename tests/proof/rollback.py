@@ -7,7 +7,6 @@ Some take longer than the list may be late, so that the copy waits for them belo
 from __future__ import annotations
 
 import shutil
-import sys
 import traceback
 from collections import Counter
 from collections.abc import Iterable
@@ -196,7 +195,3 @@ def run(*, histories: int, seed: int, copies: Iterable[Copy] = Copy) -> Figures:
             figures.doubled += verdict.doubled
             figures.problems += [f"history {number}, {copy.name}: {problem}" for problem in verdict.problems]
     return figures
-
-
-if __name__ == "__main__":
-    print(run(histories=int(sys.argv[1]), seed=int(sys.argv[2])).table())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -83,8 +82,3 @@ def add(figures: Figures, lived: tuple[Life, str]) -> None:
     figures.problems += [f"{struck}: {problem}" for problem in verdict.problems]
     if not struck:
         figures.problems.append("the fault did not strike")
-
-
-if __name__ == "__main__":
-    result = run(stride=int(sys.argv[1]), seed=int(sys.argv[2]))
-    print(result.table())
