@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import resource
-import sqlite3
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,17 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.counting import layout as slots
-from exporter.counting.budgets import SPEND_KEPT
 from exporter.counting.coverage import Coverage, Waiting
 from exporter.counting.history import History
-from exporter.counting.layout import Layout
-from exporter.counting.ledger import VANISHED, RowKey
+from exporter.counting.ledger import RowKey
 from exporter.counting.walk import Walk
 from exporter.models import (
-    MICRO,
     SECOND,
-    CounterKey,
     FailureReason,
     Offender,
     PollError,
@@ -36,148 +28,27 @@ from exporter.models import (
     SeriesKey,
     SourceKey,
 )
-from exporter.store import Changes, Contents, LedgerError, Store, ledgerfile
-from exporter.store.schema import APPLICATION_ID, VERSION
+from exporter.store import Changes, Contents, LedgerError, Store
 from tests.clocks import START
-
-LAYOUT = Layout.of(duration=[SECOND], time_to_first_token=[SECOND], output_length=[10], cost=[MICRO])
-LIST = SourceKey("acme", "completions")
-OTHER_LIST = SourceKey("acme", "requests")
-SERIES = SeriesKey("acme", "completions", "m", "s", "success", "false")
-POLLS: CounterKey = ("vlmrun_exporter_polls_total", ("acme", "completions"))
-FIRST_SECOND = START // SECOND
-QUARTER = START // (900 * SECOND)
-PAGE_ROWS = 5
+from tests.ledgers import (
+    LAYOUT,
+    LIST,
+    OTHER_LIST,
+    PAGE_ROWS,
+    POLLS,
+    SERIES,
+    coverage,
+    opened,
+    page,
+    pages_held,
+    rows_held,
+    settled,
+)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "ledger.db"
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Store]:
-    with closing(Store(path, LAYOUT)) as store:
-        store.load()
-        yield store
-
-
-def coverage(*, proven: int = START, horizon: int = 0) -> Coverage:
-    return Coverage(origin=0, proven=proven, horizon=horizon, max_lateness=0, history=History(top=0, done=0))
-
-
-def settled(seconds: range) -> dict[RowKey, int]:
-    """One counted row at each of these seconds."""
-    return {RowKey(second, second * 7919): 16 + second for second in seconds}
-
-
-def page(number: int) -> Changes:
-    """The ``number``-th page of a list, from 0: five new rows, of 10 credits each."""
-    first = FIRST_SECOND + number * PAGE_ROWS
-    values = [0] * LAYOUT.size
-    values[slots.COMPLETIONS] = (number + 1) * PAGE_ROWS
-    return Changes(
-        LIST,
-        coverage(proven=START + number),
-        settled=settled(range(first, first + PAGE_ROWS)),
-        series={SERIES: values},
-        counters={POLLS: 1},
-        spend={QUARTER: PAGE_ROWS * 10 * MICRO},
-    )
-
-
-def rows_held(store: Store) -> int:
-    return int(store._db.execute("SELECT count(*) FROM settled").fetchone()[0])
-
-
-def pages_held(store: Store) -> int:
-    """How many pages the ledger holds; fails if it holds a part of one."""
-    contents = store.load()
-    number = contents.counters.get(POLLS, 0)
-    assert rows_held(store) == number * PAGE_ROWS
-    assert contents.totals.get(SERIES, [0])[slots.COMPLETIONS] == number * PAGE_ROWS
-    assert sum(contents.spend.get(LIST, {}).values()) == number * PAGE_ROWS * 10 * MICRO
-    if number:
-        assert contents.coverage[LIST].proven == START + number - 1
-    return number
-
-
-# Files, and who may open them
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-@pytest.mark.parametrize("umask", [0o000, 0o022])
-def test_only_the_owner_can_read_the_files(path: Path, umask: int) -> None:
-    before = os.umask(umask)
-    try:
-        with opened(path) as store:
-            store.commit(page(0))
-            files = sorted(path.parent.iterdir())
-            assert [file.name for file in files] == ["ledger.db", "ledger.db-wal", "ledger.db.mark"]
-            assert [mode(file) for file in files] == [0o600] * 3
-    finally:
-        os.umask(before)
-    assert mode(path.parent) == 0o700
-
-
-def test_a_ledger_that_others_could_read_is_closed_to_them(path: Path) -> None:
-    with opened(path):
-        pass
-    path.chmod(0o644)
-    with opened(path):
-        assert mode(path) == 0o600
-
-
-def test_a_ledger_that_cannot_be_created_says_where_it_may_be(tmp_path: Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.touch()
-    with pytest.raises(LedgerError) as caught:
-        Store(blocked / "ledger.db", LAYOUT)
-    assert str(caught.value) == (
-        f"the ledger {blocked}/ledger.db cannot be opened for writing: [Errno 17] File exists: '{blocked}'"
-        " (ledger.path must be on a writable local disk)"
-    )
-    with pytest.raises(LedgerError) as caught:
-        Store(tmp_path, LAYOUT)
-    assert str(caught.value) == (
-        f"the ledger {tmp_path} cannot be opened for writing: [Errno 21] Is a directory: '{tmp_path}'"
-        " (ledger.path must be on a writable local disk)"
-    )
-
-
-# Schema
-
-
-def test_a_database_without_tables_becomes_a_ledger(path: Path) -> None:
-    path.parent.mkdir()
-    with closing(sqlite3.connect(path)) as db:  # as left by a process killed before it made the tables
-        db.execute("PRAGMA journal_mode = WAL")
-        assert db.execute("PRAGMA user_version").fetchone() == (0,)
-    assert path.stat().st_size > 0
-    with opened(path) as store:
-        store.commit(page(0))
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
-        assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-
-def test_every_table_is_strict_about_types(path: Path) -> None:
-    with opened(path) as store:
-        tables = {
-            name: strict
-            for _, name, kind, _, _, strict in store._db.execute("PRAGMA main.table_list")
-            if kind == "table" and not name.startswith("sqlite_")
-        }
-        assert tables and set(tables.values()) == {1}
-        with pytest.raises(sqlite3.IntegrityError):
-            store._db.execute("INSERT INTO requests VALUES ('acme', 'yesterday')")
-
-
-# Commits
 
 
 def test_a_page_is_held_whole_after_a_restart(path: Path) -> None:
@@ -338,112 +209,6 @@ def test_requests_that_cannot_be_read_name_the_ledger(path: Path) -> None:
         store.requests("acme")
     with pytest.raises(LedgerError, match=re.escape(f"the ledger {path} cannot be used: ")):
         store.load()
-
-
-# What is held of rows
-
-
-def test_marks_are_of_the_rows_asked_for_whatever_their_order(path: Path) -> None:
-    held = settled(range(FIRST_SECOND, FIRST_SECOND + 100))
-    newest_first = sorted(held, reverse=True)
-    absent = RowKey(FIRST_SECOND + 50, 1)
-    same_second = RowKey(FIRST_SECOND + 50, 2)
-    with opened(path) as store:
-        assert store.marks(LIST, newest_first) == {}
-        store.commit(Changes(LIST, coverage(), settled={**held, same_second: 1}))
-        store.commit(Changes(OTHER_LIST, coverage(), settled={absent: 99}))
-        for keys in (newest_first, newest_first[::-1], [*newest_first[50:], absent, *newest_first[:50]]):
-            assert store.marks(LIST, keys) == held
-        assert store.marks(LIST, newest_first[:1]) == {newest_first[0]: held[newest_first[0]]}
-        assert store.marks(LIST, [same_second]) == {same_second: 1}
-        assert store.marks(LIST, []) == {}
-
-
-def test_the_mark_of_an_amended_row_replaces_the_first(path: Path) -> None:
-    key = RowKey(FIRST_SECOND, -(2**63))
-    with opened(path) as store:
-        store.commit(Changes(LIST, coverage(), settled={key: 16}))
-        store.commit(Changes(LIST, coverage(), settled={key: 17}))
-    with opened(path) as store:
-        assert store.marks(LIST, [key]) == {key: 17}
-        assert rows_held(store) == 1
-
-
-def test_rows_before_the_horizon_are_forgotten_in_bounded_steps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledgerfile, "PRUNE_ROWS", 10)
-    rows = settled(range(FIRST_SECOND, FIRST_SECOND + 50))
-    horizon = (FIRST_SECOND + 35) * SECOND
-    with opened(path) as store:
-        store.commit(Changes(LIST, coverage(), settled=rows))
-        store.commit(Changes(OTHER_LIST, coverage(), settled=rows))
-        left = []
-        for _ in range(5):
-            store.commit(Changes(LIST, coverage(horizon=horizon)))
-            left.append(rows_held(store) - 50)
-        assert left == [40, 30, 20, 15, 15]
-        kept = {key: mark for key, mark in rows.items() if key.second * SECOND >= horizon}
-        assert store.marks(LIST, sorted(rows, reverse=True)) == kept
-        assert store.marks(OTHER_LIST, sorted(rows, reverse=True)) == rows
-
-
-def test_more_rows_in_one_second_than_a_step_forgets_are_forgotten_too(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ledgerfile, "PRUNE_ROWS", 10)
-    rows = {RowKey(FIRST_SECOND, hash_): 16 for hash_ in range(35)}
-    with opened(path) as store:
-        store.commit(Changes(LIST, coverage(), settled=rows))
-        for _ in range(10):
-            store.commit(Changes(LIST, coverage(horizon=START + 60 * SECOND)))
-        assert rows_held(store) == 0
-
-
-def test_a_vanished_row_is_remembered_for_a_week_longer(path: Path) -> None:
-    keys = [RowKey(FIRST_SECOND + day * 86_400, 0) for day in range(12)]
-    with opened(path) as store:
-        for mark in (VANISHED, 16):
-            store.commit(Changes(LIST, coverage(), settled=dict.fromkeys(keys, mark)))
-            store.commit(Changes(LIST, coverage(horizon=START + 10 * 86_400 * SECOND)))
-            kept = 3 if mark == VANISHED else 10
-            assert store.marks(LIST, keys[::-1]) == dict.fromkeys(keys[kept:], mark)
-
-
-def test_credit_sums_are_forgotten_after_two_months_of_any_length(path: Path) -> None:
-    day = 86_400 * SECOND
-    quarters = {(START - days * day) // (900 * SECOND): days + 1 for days in (0, 31, 62, 69, 71, 100)}
-    with opened(path) as store:
-        store.commit(Changes(LIST, coverage(), spend=quarters))
-        assert store.load().spend[LIST] == {q: amount for q, amount in quarters.items() if amount <= 70}
-
-
-def test_of_a_second_that_the_horizon_cuts_every_row_is_kept(path: Path) -> None:
-    key = RowKey(FIRST_SECOND, -(2**63))
-    with opened(path) as store:
-        store.commit(Changes(LIST, coverage(horizon=START + SECOND - 1), settled={key: 16}))
-        assert store.marks(LIST, [key]) == {key: 16}
-        store.commit(Changes(LIST, coverage(horizon=START + SECOND)))
-        assert store.marks(LIST, [key]) == {}
-
-
-def test_of_a_quarter_that_the_two_months_cut_the_credits_are_kept(path: Path) -> None:
-    cut = SPEND_KEPT + QUARTER * 900 * SECOND + 1
-    with opened(path) as store:
-        store.commit(Changes(LIST, coverage(proven=cut), spend={QUARTER: 1, QUARTER - 1: 2}))
-        assert store.load().spend[LIST] == {QUARTER: 1}
-
-
-def test_totals_are_held_as_signed_numbers_of_64_bits(path: Path) -> None:
-    values = [-(2**63), 2**63 - 1, *[-1] * (LAYOUT.size - 2)]
-    with opened(path) as store:
-        store.commit(Changes(LIST, coverage(), series={SERIES: values}))
-        assert store.load().totals == {SERIES: values}
-
-
-def test_a_ledger_that_was_not_loaded_knows_no_rows(path: Path) -> None:
-    with opened(path) as store:
-        store.commit(page(0))
-    with closing(Store(path, LAYOUT)) as store:
-        assert store.marks(LIST, [*page(0).settled]) == {}
 
 
 # load() is what was committed

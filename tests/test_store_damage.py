@@ -18,7 +18,7 @@ from exporter.models import MICRO, SECOND
 from exporter.store import Changes, LedgerCorrupt, LedgerError, Store
 from exporter.store.schema import VERSION
 from tests.clocks import START
-from tests.test_store import FIRST_SECOND, LAYOUT, LIST, SERIES, coverage, mode, opened, page, pages_held, settled
+from tests.ledgers import FIRST_SECOND, LAYOUT, LIST, SERIES, coverage, mode, opened, page, pages_held, settled
 
 DAMAGED = (
     "the ledger {path} is damaged ({problem}). It is not replaced by itself, because every counter would start again"

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from exporter.store import LedgerError, Store, ledgerfile, opening
-from tests.test_store import LAYOUT, SERIES, opened, page, pages_held
+from tests.ledgers import LAYOUT, SERIES, opened, page, pages_held
 
 
 @pytest.fixture

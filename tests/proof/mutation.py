@@ -42,10 +42,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "counting.worst": ("test_worst",),
     "store.digests": ("test_store_digests",),
     "store.highwater": ("test_highwater",),
-    "store.ledgerfile": ("test_store", "test_store_damage", "test_highwater"),
-    "store.opening": ("test_store", "test_store_damage", "test_highwater"),
+    "store.ledgerfile": ("test_store", "test_store_opening", "test_store_rows", "test_store_damage", "test_highwater"),
+    "store.opening": ("test_store", "test_store_opening", "test_store_rows", "test_store_damage", "test_highwater"),
     "store.problems": ("test_store_problems",),
-    "store.reading": ("test_store", "test_store_damage"),
+    "store.reading": ("test_store", "test_store_opening", "test_store_rows", "test_store_damage"),
     "store.soundness": ("test_store_soundness",),
 }
 """The tests that must catch a module's mutants: its own, and no others, for what breaks must be said where it broke."""
