@@ -80,34 +80,39 @@ class CatchUp:
     """The estimate as a multiple of the time it really took, from a tenth of the catch-up to its last interval."""
     problems: list[str] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        arrivals = "production trace" if self.outage.rate is None else "steady arrivals"
+        return (
+            f"outage of {self.outage.hours:g} h, {self.outage.paging}, {arrivals}, {self.outage.kills} kills:"
+            f" backlog {self.backlog:,} rows, took {self.took:,.0f} s, {self.took / self.bound:.2f} of the bound;"
+            f" ETA {self.eta_low:.2f} to {self.eta_high:.2f} of the truth; a new row waited {self.slowest_fresh:.0f} s"
+        )
+
 
 def run(*, hours: Iterable[float], seed: int, kills: int = 2) -> Figures:
-    """Catch up after outages of so many ``hours``, in both ways of paging, steadily and by the production trace."""
+    """Catch up after outages of so many ``hours``, in both ways of paging, steadily and by the production trace.
+
+    Prints a line for each outage.
+    """
     figures = Figures()
-    for result in results(hours=hours, seed=seed, kills=kills):
-        figures.rows += result.rows
-        figures.lost += max(0, result.rows - result.counted)
-        figures.doubled += max(0, result.counted - result.rows)
-        figures.kills += result.outage.kills
-        figures.faults += 1
-        figures.problems += [f"catch-up: {problem} ({result.outage})" for problem in result.problems]
-    return figures
-
-
-def results(*, hours: Iterable[float], seed: int, kills: int = 2) -> list[CatchUp]:
-    """Run every kind of outage: the figures of each."""
-    outages = [
-        Outage(length, paging, rate=rate, requests_per_minute=limit, kills=deaths, seed=seed)
-        for length in hours
+    for length in hours:
         for paging, rate, limit, deaths in (
             (Paging.CURSOR, 1.0, 6, 0),
             (Paging.OFFSET, 1.0, 6, kills),
             # As many rows, but in bursts: a head poll reads as many pages as half of its interval's requests allow.
             (Paging.CURSOR, None, 10, kills),
             (Paging.OFFSET, None, 10, 0),
-        )
-    ]
-    return [catch_up(outage) for outage in outages]
+        ):
+            outage = Outage(length, paging, rate=rate, requests_per_minute=limit, kills=deaths, seed=seed)
+            result = catch_up(outage)
+            print(result, flush=True)
+            figures.rows += result.rows
+            figures.lost += max(0, result.rows - result.counted)
+            figures.doubled += max(0, result.counted - result.rows)
+            figures.kills += deaths
+            figures.faults += 1
+            figures.problems += [f"catch-up: {problem} ({outage})" for problem in result.problems]
+    return figures
 
 
 def catch_up(outage: Outage) -> CatchUp:

@@ -156,7 +156,7 @@ def run(*, rounds: int, seed: int, rate: float = 1.0) -> Figures:
 
 @contextmanager
 def observed(binary: Path, folder: Path, *, rounds: int, seed: int, rate: float) -> Iterator[Run]:
-    """Let two Prometheis watch an exporter through the troubles; yield once they have seen the last of it.
+    """Let two Prometheus servers watch an exporter through the troubles; yield once they have seen the last of it.
 
     ``rate`` is in rows of each traced request (8 a second).
     """
@@ -189,7 +189,7 @@ def observed(binary: Path, folder: Path, *, rounds: int, seed: int, rate: float)
 
 
 def judged(run: Run) -> Figures:
-    """What the run came to; of the two Prometheis the one that is further off."""
+    """What the run came to; of the two Prometheus servers the one that is further off."""
     figures = Figures(kills=run.kills, peak_rss=run.peak)
     stored = [server.raw(f"{COUNTERS}[{WINDOW}]") for server in run.servers]
     for server, series in zip(run.servers, stored, strict=True):
@@ -260,7 +260,7 @@ def miscounted(observed: Mapping[str, Mapping[tuple[str, ...], int]], stored: Se
 
 
 def disagreements(one: Sequence[Series], other: Sequence[Series]) -> list[str]:
-    """What the two Prometheis do not store alike of completions: a series, its first value or its last."""
+    """What the two Prometheus servers do not store alike of completions: a series, its first value or its last."""
     ends = [
         {frozenset(each.labels.items()): (each.samples[0][1], each.samples[-1][1]) for each in completions(stored)}
         for stored in (one, other)

@@ -1,4 +1,4 @@
-"""Continuity as two real Prometheis see it: the run is watched once, then looked at from several sides.
+"""Continuity as two real Prometheus servers see it: the run is watched once, then looked at from several sides.
 
 The last tests are about births alone, and need no Prometheus.
 """
@@ -37,7 +37,7 @@ COUNTED = "vlmrun_completions_total"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Let two Prometheis watch an exporter through all troubles once."""
+    """Let two Prometheus servers watch an exporter through all troubles once."""
     binary = realservers.require("prometheus")
     with observed(binary, tmp_path_factory.mktemp("continuity"), rounds=1, seed=3, rate=1.0) as watched:
         yield watched
@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 @pytest.fixture(params=range(len(continuity.INTERVALS)), ids=continuity.INTERVALS)
 def server(request: pytest.FixtureRequest, run: Run) -> Prometheus:
-    """One of the two Prometheis, by how often it scrapes."""
+    """One of the two Prometheus servers, by how often it scrapes."""
     place: int = request.param
     return run.servers[place]
 

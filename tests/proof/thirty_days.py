@@ -178,8 +178,10 @@ class Life:
 
 
 def run(*, days: int, seed: int, scale: float = 1.0) -> Figures:
-    """Let ``days`` pass, with ``scale`` times the traced requests of an hour on each."""
-    return figures(grow(days=days, seed=seed, scale=scale), seed)
+    """Let ``days`` pass, with ``scale`` times the traced requests of an hour on each; print what each left behind."""
+    growth = grow(days=days, seed=seed, scale=scale)
+    print(growth.table())
+    return figures(growth, seed)
 
 
 def figures(growth: Growth, seed: int) -> Figures:
