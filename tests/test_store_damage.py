@@ -16,7 +16,7 @@ import pytest
 from exporter.counting.layout import Layout
 from exporter.models import MICRO, SECOND
 from exporter.store import Changes, LedgerCorrupt, LedgerError, Store
-from exporter.store.schema import VERSION
+from exporter.store.schema import MIGRATIONS, VERSION
 from tests.clocks import START
 from tests.ledgers import FIRST_SECOND, LAYOUT, LIST, SERIES, coverage, mode, opened, page, pages_held, settled
 
@@ -109,6 +109,60 @@ def test_damage_where_nothing_is_read_at_start_is_found_by_a_check(path: Path, h
         Store(path, LAYOUT)
 
 
+@pytest.mark.parametrize(
+    ("log", "problem"),
+    [
+        (None, "its last page is cut"),
+        (b"", "its last page is cut"),
+        (b"x", r".*; the log ledger\.db-wal lay beside it"),  # what was cut may have been there
+    ],
+    ids=["none", "empty", "of a byte"],
+)
+def test_a_last_page_that_is_cut_is_damage_unless_the_log_completes_it(
+    path: Path, healthy: bytes, log: bytes | None, problem: str
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(healthy[:-1000])
+    if log is not None:
+        path.with_name("ledger.db-wal").write_bytes(log)
+    with pytest.raises(LedgerCorrupt) as caught:
+        Store(path, LAYOUT)
+    said = re.search(r"is damaged \((.*)\)\. It is not", str(caught.value))
+    assert said and re.fullmatch(problem, said[1])
+    assert str(caught.value) == DAMAGED.format(path=path, problem=said[1])
+
+
+def test_a_last_page_that_the_log_completes_is_no_damage(path: Path, tmp_path: Path) -> None:
+    killed = tmp_path / "killed" / "ledger.db"
+    killed.parent.mkdir()
+    with opened(path):
+        pass
+    with opened(path) as store:
+        store.commit(page(0))
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
+    with killed.open("ab") as file:  # it was being folded in when the process was killed
+        file.write(bytes(1000))
+    with opened(killed) as store:
+        assert pages_held(store) == 1
+
+
+@pytest.mark.parametrize(
+    "made",
+    [f"PRAGMA user_version = {VERSION}", "".join(MIGRATIONS)],
+    ids=["its version", "its tables"],
+)
+def test_what_has_but_a_part_of_a_ledger_is_damaged(path: Path, made: str) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(made)
+    before = path.read_bytes()
+    with pytest.raises(LedgerCorrupt) as caught:
+        Store(path, LAYOUT)
+    assert str(caught.value) == DAMAGED.format(path=path, problem="its schema is not that of a ledger")
+    assert path.read_bytes() == before
+
+
 def test_damage_beside_a_log_of_commits_is_refused_and_what_the_log_held_kept(path: Path, tmp_path: Path) -> None:
     killed = tmp_path / "killed" / "ledger.db"
     killed.parent.mkdir()
@@ -119,9 +173,10 @@ def test_damage_beside_a_log_of_commits_is_refused_and_what_the_log_held_kept(pa
         for suffix in ("", "-wal"):
             shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
     killed.write_bytes(overwrite(killed.read_bytes(), 20 * PAGE_SIZE, b"\xff" * PAGE_SIZE))
-    for _ in range(2):
-        with pytest.raises(LedgerCorrupt, match=r"is damaged \("):
+    for log in ("; the log ledger.db-wal lay beside it", ""):  # folded in as the file is closed
+        with pytest.raises(LedgerCorrupt) as caught:
             Store(killed, LAYOUT)
+        assert str(caught.value) == DAMAGED.format(path=killed, problem=f"database disk image is malformed{log}")
     with closing(sqlite3.connect(killed)) as db:
         assert db.execute("SELECT account, source, model, skill, status, late FROM series").fetchall() == [SERIES]
 
@@ -226,10 +281,10 @@ def test_a_ledger_of_other_buckets_is_refused_and_left_alone(path: Path) -> None
     with pytest.raises(LedgerError) as caught:
         Store(path, Layout.of(duration=[2 * SECOND], time_to_first_token=[SECOND], output_length=[10], cost=[MICRO]))
     assert not isinstance(caught.value, LedgerCorrupt)
-    assert str(caught.value).startswith(
-        f"the ledger {path} has other histogram buckets than this version of the exporter"
+    assert str(caught.value) == (
+        f"the ledger {path} has other histogram buckets than this version of the exporter: run the version that made"
+        f" it, or move it away (mv {path} {path}.old; rm -f {path}-wal) to begin a new one"
     )
-    assert "run the version" in str(caught.value), "says what to do"
     assert path.read_bytes() == before
     with opened(path) as store:
         assert pages_held(store) == 1

@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 
 from exporter.store import LedgerError, Store
-from exporter.store.schema import APPLICATION_ID, VERSION
-from tests.ledgers import (
-    LAYOUT,
-    mode,
-    opened,
-    page,
-)
+from exporter.store.opening import connect
+from exporter.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from tests.ledgers import LAYOUT, mode, opened, page, pages_held
 
 
 @pytest.fixture
@@ -36,6 +32,22 @@ def test_only_the_owner_can_read_the_files(path: Path, umask: int) -> None:
     finally:
         os.umask(before)
     assert mode(path.parent) == 0o700
+
+
+def test_its_folders_are_made_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "var" / "lib" / "ledger.db"
+    with opened(path) as store:
+        store.commit(page(0))
+    assert mode(path.parent) == 0o700
+
+
+def test_a_new_file_is_at_no_time_open_to_others(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        connect(path).close()
+    finally:
+        os.umask(before)
+    assert mode(path) == 0o600
 
 
 def test_a_ledger_that_others_could_read_is_closed_to_them(path: Path) -> None:
@@ -75,6 +87,26 @@ def test_a_database_without_tables_becomes_a_ledger(path: Path) -> None:
         assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
+    with opened(path) as store:
+        store.commit(page(0))
+        held = {
+            name: store._db.execute(f"SELECT * FROM {name}").fetchall()
+            for name in ("meta", "sources", "settled", "series", "counters", "spend")
+        }
+    path.unlink()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{MIGRATIONS[0]} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;")
+        for name, rows in held.items():
+            db.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        db.commit()
+    with opened(path) as store:
+        assert pages_held(store) == 1
+        store.commit(page(1))
+    with opened(path) as store:
+        assert pages_held(store) == 2
 
 
 def test_every_table_is_strict_about_types(path: Path) -> None:

@@ -124,6 +124,27 @@ def test_the_tables_that_differ_from_what_was_written_are_named(db: sqlite3.Conn
     assert said == "not what was written to it: meta, requests"
 
 
+def test_what_the_check_itself_stumbles_over_is_damage_if_the_system_can_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("".join(MIGRATIONS))
+        page_size = db.execute("PRAGMA page_size").fetchone()[0]
+    good = path.read_bytes()
+    path.write_bytes(good[: 3 * page_size] + b"\xff" * page_size + good[4 * page_size :])
+    with closing(sqlite3.connect(path)) as broken:
+        with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+            broken.execute("PRAGMA integrity_check").fetchall()
+        assert soundness.problem(broken, path, APPLICATION_ID, VERSION) == "database disk image is malformed"
+
+
+def test_an_error_of_the_system_amid_the_check_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as holder, closing(sqlite3.connect(path, timeout=0)) as db:
+        holder.executescript("".join(MIGRATIONS) + "BEGIN EXCLUSIVE;")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            soundness.problem(db, path, APPLICATION_ID, VERSION)
+
+
 def test_the_first_three_problems_of_a_file_are_said(db: sqlite3.Connection, tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     db.executemany("INSERT INTO requests VALUES ('acme', ?)", [(at,) for at in range(5)])

@@ -33,7 +33,12 @@ def problem(db: sqlite3.Connection, path: Path, application: int, version: int) 
 
 
 def _structure(db: sqlite3.Connection) -> str:
-    return "; ".join(said for (said,) in db.execute("PRAGMA integrity_check(3)") if said != "ok")
+    try:
+        return "; ".join(said for (said,) in db.execute("PRAGMA integrity_check(3)") if said != "ok")
+    except sqlite3.DatabaseError as error:  # so damaged that the check itself cannot go on
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        return str(error)
 
 
 def _schema(db: sqlite3.Connection) -> list[tuple[str, str, str, str | None]]:
