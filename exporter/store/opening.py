@@ -20,7 +20,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        return sqlite3.connect(path, isolation_level=None, timeout=1.0, cached_statements=64)
+        return sqlite3.connect(path, isolation_level=None, timeout=1.0)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(
             f"the ledger {path} cannot be opened for writing: {error} (ledger.path must be on a writable local disk)"
