@@ -39,11 +39,11 @@ class Books:
         """Call ``changed`` with the series that a commit has changed."""
         self._changed = changed
 
-    def begin(self, source: SourceKey, *, now: int, look_back: int, max_lateness: int) -> Coverage:
+    def begin(self, source: SourceKey, *, now: int, look_back: int, max_lateness: int, page_size: int) -> Coverage:
         """The coverage of ``source``; on its first poll, a new one that counts from ``now - look_back`` (µs) on."""
         known = self.coverage.get(source)
         if known is not None:
-            return cover.retarget(known, max_lateness)
+            return cover.retarget(known, max_lateness, page_size)
         fresh = cover.start(now, look_back, max_lateness)
         lost_from = self.store.lost_frontier(source)
         return fresh if lost_from is None else cover.after_loss(fresh, lost_from)

@@ -116,6 +116,7 @@ class Intake:
             now=page.observed,
             look_back=self._lateness.look_back + tried_for,
             max_lateness=self._lateness.max_lateness,
+            page_size=self.source.page_size,
         )
         known = coverage.newest or coverage.proven
         coverage, usable = cover.look(coverage, page)
@@ -124,7 +125,7 @@ class Intake:
         )
         outcome = walks.take(chain, page, self.paginator)
         reaches = outcome.step is not walks.Step.ON
-        unread = 0 if reaches else outcome.walk.lo - known
+        unread = outcome.walk.lo - known if outcome.joined and not reaches else 0
         starts = usable and (coverage.sweep is None or cover.overtaken(coverage, unread))
         if starts:
             if not reaches:

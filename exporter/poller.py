@@ -166,8 +166,9 @@ class SourcePoller:
                 else:  # head polls go first, but a walk that has been starved for long waits for its turn like one
                     page = await self._fetch(walk.position, walk.limit)
             except PollError as error:
-                usual = walk.position.at_top and walk.limit == walk.base_limit
-                if error.reason is not FailureReason.CLIENT_ERROR or usual:
+                larger = walk.limit > walk.base_limit
+                refused = error.reason is FailureReason.CLIENT_ERROR and (larger or not walk.position.at_top)
+                if not (refused or (error.reason is FailureReason.TOO_LARGE and larger)):
                     raise
                 # Too large a page, a deleted anchor, too deep a skip: the walk knows another way, or ends.
                 log.info("request of a walk refused", account=self.key.account, source=self.key.source, said=str(error))

@@ -230,14 +230,16 @@ def test_the_latest_exemplars_are_kept_in_memory_only(books: Books, store: Store
 
 def test_a_new_list_is_counted_from_the_first_poll_or_as_far_back_as_configured(books: Books) -> None:
     hour = 3600 * SECOND
-    assert books.begin(LIST, now=START, look_back=0, max_lateness=MINUTES) == cover.start(START, 0, MINUTES)
-    assert books.begin(LIST, now=START, look_back=hour, max_lateness=MINUTES).origin == START - hour
-    assert books.begin(LIST, now=START, look_back=0, max_lateness=MINUTES).lost == 0
+    assert books.begin(LIST, now=START, look_back=0, max_lateness=MINUTES, page_size=100) == cover.start(
+        START, 0, MINUTES
+    )
+    assert books.begin(LIST, now=START, look_back=hour, max_lateness=MINUTES, page_size=100).origin == START - hour
+    assert books.begin(LIST, now=START, look_back=0, max_lateness=MINUTES, page_size=100).lost == 0
 
 
 def test_a_known_list_goes_on_where_it_was(books: Books) -> None:
     books.record(LIST, covered(START + 5), Entries(), {}, now=START)
-    begun = books.begin(LIST, now=START + 99 * MINUTES, look_back=0, max_lateness=7 * MINUTES)
+    begun = books.begin(LIST, now=START + 99 * MINUTES, look_back=0, max_lateness=7 * MINUTES, page_size=100)
     assert begun == msgspec.structs.replace(covered(START + 5), max_lateness=7 * MINUTES)
 
 
@@ -248,13 +250,18 @@ def test_a_list_whose_ledger_was_lost_reports_the_time_since_as_lost(path: Path)
     with closing(Store(path, layout())) as store:
         books = Books(store, layout())
         now = START + 60 * MINUTES
-        begun = books.begin(LIST, now=now, look_back=0, max_lateness=MINUTES)
+        begun = books.begin(LIST, now=now, look_back=0, max_lateness=MINUTES, page_size=100)
         assert (begun.origin, begun.lost, begun.lost_until) == (now, 60 * MINUTES, now)
-        assert books.begin(LIST, now=now, look_back=90 * MINUTES, max_lateness=MINUTES).lost == 0
-        assert books.begin(SourceKey("acme", "requests"), now=now, look_back=0, max_lateness=MINUTES).lost == 0
+        assert books.begin(LIST, now=now, look_back=90 * MINUTES, max_lateness=MINUTES, page_size=100).lost == 0
+        assert (
+            books.begin(SourceKey("acme", "requests"), now=now, look_back=0, max_lateness=MINUTES, page_size=9).lost
+            == 0
+        )
         books.record(LIST, begun, Entries(), {}, now=now)
     with closing(Store(path, layout())) as store:  # it is reported once
-        assert Books(store, layout()).begin(LIST, now=2 * now, look_back=0, max_lateness=MINUTES) == begun
+        assert (
+            Books(store, layout()).begin(LIST, now=2 * now, look_back=0, max_lateness=MINUTES, page_size=100) == begun
+        )
 
 
 # Memory and ledger never part

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from exporter.counting import coverage as cover
+from exporter.counting import walk as walks
 from exporter.counting.coverage import CLOCK_MARGIN, Coverage, Waiting
 from exporter.counting.history import History
 from exporter.counting.walk import TOP, Walk
@@ -45,7 +46,17 @@ def test_a_start_that_looks_back_beyond_the_lost_frontier_loses_nothing() -> Non
 
 
 def test_a_changed_lateness_changes_nothing_else() -> None:
-    assert cover.retarget(KNOWN, 5 * SECOND) == replace(KNOWN, max_lateness=5 * SECOND)
+    assert cover.retarget(KNOWN, 5 * SECOND, 1000) == replace(KNOWN, max_lateness=5 * SECOND)
+
+
+def test_a_lower_page_size_holds_for_every_walk_under_way() -> None:
+    wide = walks.begin(started=9, floor=1, limit=500)
+    walking = replace(KNOWN, sweep=wide, search=wide, history=replace(KNOWN.history, walk=wide))
+    narrow = walks.narrow(wide, 100)
+    expected = replace(walking, sweep=narrow, search=narrow, history=replace(KNOWN.history, walk=narrow))
+    assert narrow.limit == 100
+    assert cover.retarget(walking, KNOWN.max_lateness, 100) == expected
+    assert cover.retarget(walking, KNOWN.max_lateness, 500) == walking
 
 
 # What is known to be counted

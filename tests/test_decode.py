@@ -102,10 +102,10 @@ def reject_row(**changes: Any) -> Reject:
     return reject
 
 
-def fail(body: bytes) -> str:
+def fail(body: bytes, reason: FailureReason = FailureReason.BAD_BODY) -> str:
     with pytest.raises(PollError) as caught:
         DECODER.decode(body, OBSERVED)
-    assert caught.value.reason is FailureReason.BAD_BODY
+    assert caught.value.reason is reason
     return str(caught.value)
 
 
@@ -533,7 +533,9 @@ def test_page_of_as_many_rows_as_are_read_is_read() -> None:
 
 def test_page_of_more_rows_is_refused_and_says_so() -> None:
     body = b"[" + b"{}," * MAX_ROWS + b"{}]"
-    assert fail(body) == f"the answer holds {MAX_ROWS + 1} rows, at most {MAX_ROWS} can be read"
+    assert (
+        fail(body, FailureReason.TOO_LARGE) == f"the answer holds {MAX_ROWS + 1} rows, at most {MAX_ROWS} can be read"
+    )
 
 
 @pytest.mark.parametrize(
@@ -548,7 +550,7 @@ def test_page_of_more_rows_is_refused_and_says_so() -> None:
 def test_dense_body_is_refused_before_it_takes_up_many_times_its_size(dense: bytes) -> None:
     tracemalloc.start()
     try:
-        message = fail(dense)
+        message = fail(dense, FailureReason.TOO_LARGE)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

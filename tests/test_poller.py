@@ -197,6 +197,58 @@ def test_a_sweep_that_fails_does_not_make_the_newest_rows_stale(tmp_path: Path) 
     asyncio.run(run())
 
 
+def too_large(api: Api, limit: int) -> Reply:
+    """Refuse nothing, but answer with more than can be read whenever more than ``limit`` rows of old are asked for."""
+
+    def reply(request: Request) -> bytes:
+        if "after" in request.params and int(request.params["limit"]) > limit:
+            return api.reply(200, {"object": "list", "data": [{}] * 10_001})
+        return api.page(request)
+
+    return reply
+
+
+def test_a_sweep_that_meets_too_large_an_answer_goes_on_once_page_size_is_lowered(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            await it.poll()
+            it.api.add(100)
+            it.api.override = too_large(it.api, 5)
+            await it.poll()
+            assert it.value(catalog.POLL_FAILURES, "too_large") == 1
+            assert it.value(catalog.ROWS, "counted") == 20, "the newest page"
+            rows, now = it.api.rows, it.clock.now()
+        async with rig(tmp_path, page_size=5) as it:
+            it.clock.advance(now / SECOND - it.clock.now() / SECOND)
+            it.api.rows = rows
+            it.api.override = too_large(it.api, 5)
+            await it.poll()
+            await it.poll()
+            assert it.value(catalog.ROWS, "counted") == 100
+            assert it.value(catalog.POLL_FAILURES, "too_large") == 1
+
+    asyncio.run(run())
+
+
+def test_a_sweep_that_asked_for_more_because_of_ties_goes_back_to_what_can_be_read(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            await it.poll()
+            it.api.add(30)
+            it.clock.advance(1)
+            created = it.clock.now() // SECOND
+            tied = [{"id": f"tied-{number}", "created": created, "status": "success"} for number in range(30)]
+            it.api.rows = [*tied, *it.api.rows]
+            it.api.add(30)
+            it.api.override = too_large(it.api, 20)
+            await it.poll()
+            assert it.value(catalog.ROWS, "counted") == 90
+            assert it.value(catalog.POLL_FAILURES, "too_large") == 0
+            assert any(int(request.params["limit"]) == 40 for request in it.api.requests)
+
+    asyncio.run(run())
+
+
 def test_retry_after_is_heeded_by_all_lists_of_the_account_if_it_is_about_its_rate(tmp_path: Path) -> None:
     async def run() -> None:
         async with rig(tmp_path) as it:

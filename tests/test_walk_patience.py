@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from exporter.api.pages import CursorPaginator, OffsetPaginator
-from exporter.counting.walk import REPEAT_COST, Outcome, Step, begin, miss, take
+from exporter.counting.walk import REPEAT_COST, Outcome, Step, begin, miss, narrow, take
 from exporter.models import SECOND, Page, Paginator, Position
 from tests.builders import Poison, descend, page, row, taken, under_way
 
@@ -142,3 +142,18 @@ def test_a_refused_position_without_another_way_to_it_is_stuck(position: Positio
 def test_a_larger_page_that_is_refused_is_asked_for_no_more(position: Position) -> None:
     walk = under_way(limit=8, base_limit=4, position=position)
     assert miss(walk, OFFSET) == Outcome(Step.ON, replace(walk, limit=4, largest=4), joined=False)
+
+
+# A page size that was lowered
+
+
+def test_a_walk_asks_for_no_more_than_a_lowered_page_size() -> None:
+    walk = under_way(limit=800, base_limit=400, least=10)
+    assert narrow(walk, 50) == replace(walk, limit=50, base_limit=50, largest=50)
+    assert narrow(walk, 5) == replace(walk, limit=5, base_limit=5, largest=5, least=5)
+
+
+@pytest.mark.parametrize("page_size", [400, 401])
+def test_a_walk_that_asks_for_no_more_anyway_goes_on_as_it_is(page_size: int) -> None:
+    walk = under_way(limit=800, base_limit=400)
+    assert narrow(walk, page_size) == walk

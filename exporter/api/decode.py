@@ -92,12 +92,14 @@ class Decoder:
     def decode(self, body: bytes, observed: int) -> Page:
         """Return the page in `body`, with `observed` passed on; a bad row in it is rejected alone.
 
-        Raises PollError (`bad_body`) if the body as a whole is not a list of rows.
+        Raises PollError if the body as a whole is not a list of rows (`bad_body`), or holds too much (`too_large`).
         """
         try:
             rows, has_more = self._open(body)
             if len(rows) > MAX_ROWS:
-                raise _unusable(f"the answer holds {len(rows)} rows, at most {MAX_ROWS} can be read")
+                raise PollError(
+                    FailureReason.TOO_LARGE, f"the answer holds {len(rows)} rows, at most {MAX_ROWS} can be read"
+                )
             completions, rejects = self._decode_rows(rows)
         except RecursionError:
             raise _unusable("the answer is nested too deeply to be read") from None
@@ -118,7 +120,10 @@ class Decoder:
 
     def _parse(self, body: bytes) -> Any:
         if _holds_more_than(body, MAX_VALUES):
-            raise _unusable(f"the answer of {len(body)} bytes holds too many values to be read; lower page_size")
+            raise PollError(
+                FailureReason.TOO_LARGE,
+                f"the answer of {len(body)} bytes holds too many values to be read; lower page_size",
+            )
         try:
             return self._parser.decode(body)
         except _UNREADABLE as error:

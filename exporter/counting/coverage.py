@@ -96,9 +96,19 @@ def after_loss(fresh: Coverage, frontier: int) -> Coverage:
     return replace(fresh, lost=max(0, fresh.origin - frontier), lost_until=fresh.origin)
 
 
-def retarget(coverage: Coverage, max_lateness: int) -> Coverage:
-    """Take over a changed ``max_lateness``: from the next sweep on."""
-    return replace(coverage, max_lateness=max_lateness)
+def retarget(coverage: Coverage, max_lateness: int, page_size: int) -> Coverage:
+    """Take over a changed ``max_lateness``, from the next sweep on, and a lower ``page_size``, at once."""
+
+    def narrowed(walk: Walk | None) -> Walk | None:
+        return None if walk is None else walks.narrow(walk, page_size)
+
+    return replace(
+        coverage,
+        max_lateness=max_lateness,
+        sweep=narrowed(coverage.sweep),
+        search=narrowed(coverage.search),
+        history=replace(coverage.history, walk=narrowed(coverage.history.walk)),
+    )
 
 
 def watermark(coverage: Coverage, pending: dict[int, Waiting]) -> int:

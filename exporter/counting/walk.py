@@ -192,8 +192,16 @@ def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     return _leap(after, page, paginator, unprovable=unprovable)
 
 
+def narrow(walk: Walk, page_size: int) -> Walk:
+    """Ask for at most ``page_size`` rows from now on: it was lowered, since larger answers cannot be read."""
+    if walk.base_limit <= page_size:
+        return walk
+    least = min(walk.least, page_size)
+    return replace(walk, limit=page_size, base_limit=page_size, largest=page_size, least=least)
+
+
 def miss(walk: Walk, paginator: Paginator) -> Outcome:
-    """Go on after a request that the server refused: too large a page, an anchor that is gone, too deep a ``skip``."""
+    """Go on after a request that came to nothing: too large a page, an anchor that is gone, too deep a ``skip``."""
     if walk.limit > walk.base_limit:
         usual = replace(walk, limit=walk.base_limit, largest=walk.base_limit)
         return Outcome(Step.ON, usual, joined=False)
