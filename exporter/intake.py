@@ -75,13 +75,13 @@ class Intake:
         self._history_since = history_since
         self._reported: OrderedDict[bytes, None] = OrderedDict()
         self._thorough = False
-        """Whether the running sweep was begun since the start, and looks for every pending row whose turn it is."""
+        """Whether the running sweep was begun since the start, to walk down to every row that may not be counted."""
         self._sealed = False
         """Whether such a sweep has moved the frontier."""
 
     @property
     def swept(self) -> bool:
-        """Whether the whole list has been walked since the start: all that a rolled back ledger had lost is counted."""
+        """Whether the list has been walked since the start: all that a rolled back ledger had lost is counted again."""
         return self._sealed and self.coverage is not None and self.coverage.search is None
 
     @property
@@ -130,14 +130,15 @@ class Intake:
         if starts:
             if not reaches:
                 coverage = cover.backlog(coverage, page.observed, known)
-            # While an older search is on, a sweep does not go down to the pending rows whose turn it is.
-            self._thorough = coverage.search is None
+            # After a rollback: what was published may have been counted of rows that usual sweeps do not go down to.
+            self._thorough = self._books.store.rolled_back
             coverage = cover.begin_sweep(
                 coverage,
                 self.waiting,
                 started=page.observed,
                 limit=self.source.page_size,
                 least=self._lateness.least_capacity,
+                everything=self._thorough,
             )
             self._sweep(coverage, page)
         else:

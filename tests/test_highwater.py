@@ -119,8 +119,16 @@ def test_a_mark_that_cannot_be_written_whole_leaves_the_one_before(tmp_path: Pat
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\0" * 80, b'{"epoch":"e","commits":1', b"[]", b'{"epoch":"e"}', b'{"epoch":1,"commits":"x","proven":{}}'],
-    ids=["empty", "zeros", "cut", "no object", "incomplete", "other types"],
+    [
+        b"",
+        b"\0" * 80,
+        b'{"epoch":"e","commits":1',
+        b"[]",
+        b'{"epoch":"e"}',
+        b'{"epoch":1,"commits":"x","proven":{}}',
+        b'{"epoch":"\xff","commits":1,"proven":{}}',
+    ],
+    ids=["empty", "zeros", "cut", "no object", "incomplete", "other types", "no text"],
 )
 def test_a_mark_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ledger.db.mark"

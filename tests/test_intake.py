@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from exporter.metrics import catalog
 from exporter.models import SECOND, Paging
 from tests.harness import Exporter
 from tests.listing import Item, Listing
@@ -48,3 +50,38 @@ def test_a_backlog_of_a_list_out_of_order_is_read_although_its_newest_page_prove
         assert exporter.counted >= len(finished) > 1000
     finally:
         exporter.close()
+
+
+@both
+def test_a_rolled_back_ledger_is_made_good_once_what_it_had_counted_beyond_lateness_is_counted_again(
+    path: Path, paging: Paging
+) -> None:
+    """The newest page showed it then; now it lies below, and below what sweeps usually read."""
+    rows = Listing(paging, Random(1))
+    exporter = Exporter(path, rows)
+    exporter.cycle()
+    for _ in range(60):
+        traffic(rows, 1, a_minute=1, longest=1)
+        exporter.cycle()
+    exporter.close()
+    shutil.copy(path, path.with_name("backup"))
+    exporter.open()
+    late = rows.now - 18 * MINUTE
+    rows.items.append(Item("late", late, rows.now, rows.now))
+    rows.now += MINUTE
+    exporter.cycle()
+    assert exporter.value(catalog.BEYOND_LATENESS) == 1
+
+    for _ in range(12):  # wherever the pages of the sweep begin and end
+        traffic(rows, 1, a_minute=21, longest=1)
+        exporter.close()
+        shutil.copy(path.with_name("backup"), path)
+        exporter.open()
+        assert exporter.store.rolled_back
+        exporter.head()
+        while not exporter.intake.swept:
+            if not exporter.step():
+                rows.now += MINUTE
+                exporter.head()
+        assert exporter.counted == sum(item.finished <= rows.now for item in rows.items)
+    exporter.close()

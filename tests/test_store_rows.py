@@ -89,6 +89,24 @@ def test_more_rows_in_one_second_than_a_step_forgets_are_forgotten_too(
         assert rows_held(store) == 0
 
 
+def test_vanished_rows_that_are_still_remembered_do_not_keep_others_from_being_forgotten(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledgerfile, "PRUNE_ROWS", 10)
+    vanished = {RowKey(FIRST_SECOND, hash_): VANISHED for hash_ in range(30)}
+    rows = settled(range(FIRST_SECOND + 1, FIRST_SECOND + 26))
+    with opened(path) as store:
+        store.commit(Changes(LIST, coverage(), settled={**vanished, **rows}))
+        left = []
+        for _ in range(4):
+            store.commit(Changes(LIST, coverage(horizon=START + 60 * SECOND)))
+            left.append(rows_held(store) - 30)
+        assert left == [15, 5, 0, 0]
+        for _ in range(4):
+            store.commit(Changes(LIST, coverage(horizon=START + 8 * 86_400 * SECOND)))
+        assert rows_held(store) == 0
+
+
 def test_a_vanished_row_is_remembered_for_a_week_longer(path: Path) -> None:
     keys = [RowKey(FIRST_SECOND + day * 86_400, 0) for day in range(12)]
     with opened(path) as store:

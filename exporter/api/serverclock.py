@@ -20,8 +20,8 @@ class ServerClock:
 
     def settle(self, observed: int, skew: int | None) -> int:
         """The time (µs) to take for ``observed``, from an answer whose clock is ``skew`` µs ahead of ours."""
-        if skew is None:
-            return observed
+        if skew is None:  # our own time, which may be fast: as far as the other answers tell
+            return observed + min(self._skews)
         self._skews.append(skew)
         return observed - (skew - min(self._skews))
 

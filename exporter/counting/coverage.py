@@ -146,8 +146,13 @@ def look(coverage: Coverage, page: Page) -> tuple[Coverage, bool]:
     return replace(coverage, regressed_since=since), False
 
 
-def floor(coverage: Coverage, pending: dict[int, Waiting], now: int) -> int:
-    """How deep the next sweep has to go: to the frontier, or to an older pending row whose turn it is."""
+def floor(coverage: Coverage, pending: dict[int, Waiting], now: int, *, everything: bool = False) -> int:
+    """How deep the next sweep has to go: to the frontier, or to an older pending row whose turn it is.
+
+    With ``everything``: to wherever a row may lie that could still be counted.
+    """
+    if everything:
+        return min([coverage.horizon, *(row.created - 1 for row in pending.values())])
     lowest = coverage.horizon if coverage.deep else coverage.proven
     if coverage.search is not None or now < coverage.search_after:
         return lowest
@@ -191,9 +196,17 @@ def eta(coverage: Coverage, now: int, least_elapsed: int) -> float | None:
     return left * max(now - walk.started, least_elapsed) / walked / SECOND if walked > 0 else None
 
 
-def begin_sweep(coverage: Coverage, pending: dict[int, Waiting], *, started: int, limit: int, least: int) -> Coverage:
-    """Start a sweep at the top of the list."""
-    lowest = floor(coverage, pending, started)
+def begin_sweep(
+    coverage: Coverage,
+    pending: dict[int, Waiting],
+    *,
+    started: int,
+    limit: int,
+    least: int,
+    everything: bool = False,
+) -> Coverage:
+    """Start a sweep at the top of the list; see :func:`floor`."""
+    lowest = floor(coverage, pending, started, everything=everything)
     walk = walks.begin(started=started, floor=lowest, ceiling=_target(coverage, started), limit=limit, least=least)
     return replace(coverage, sweep=walk)
 

@@ -43,7 +43,9 @@ def read(path: Path) -> HighWater | None:
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=HighWater)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, msgspec.DecodeError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError):  # the latter of bytes in a text that are no text
         return None
 
 

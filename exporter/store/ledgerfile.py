@@ -31,7 +31,7 @@ PRUNE_ROWS = 20_000
 """Ids forgotten per transaction at most, so that sealing a long backlog never stalls the process."""
 
 VANISHED_KEPT = 7 * 86_400
-"""Seconds that a vanished row is remembered for, should it come back."""
+"""Seconds after its creation that a vanished row is remembered for, should it come back."""
 
 ALL_RELEASED = 2**31 - 1
 """A mask of every group of families, of today or later."""
@@ -238,18 +238,14 @@ class Store:
     def _forget(self, id_: int, coverage: Coverage) -> None:
         """Delete ids at or before the horizon, so many at a time; they are settled whether deleted yet or not."""
         end = (coverage.horizon // SECOND, -(2**63))
+        # A row that has vanished may come back: a listing that omitted it proves less than it seems to.
+        forgotten, values = "(mark <> ? OR second < ?)", (VANISHED, end[0] - VANISHED_KEPT)
         cut = self._db.execute(
-            "SELECT second, hash FROM settled WHERE source = ? ORDER BY second, hash LIMIT 1 OFFSET ?",
-            (id_, PRUNE_ROWS),
+            f"SELECT second, hash FROM settled WHERE source = ? AND {forgotten} ORDER BY second, hash LIMIT 1 OFFSET ?",
+            (id_, *values, PRUNE_ROWS),
         ).fetchone()
         end = min(end, cut) if cut else end
-        # A row that has vanished may come back: a listing that omitted it proves less than it seems to.
-        digests.delete_settled(
-            self._db,
-            id_,
-            "(second, hash) < (?, ?) AND (mark <> ? OR second < ?)",
-            (*end, VANISHED, end[0] - VANISHED_KEPT),
-        )
+        digests.delete_settled(self._db, id_, f"(second, hash) < (?, ?) AND {forgotten}", (*end, *values))
         self._db.execute("DELETE FROM spend WHERE source = ? AND quarter < ?", (id_, spend_from(coverage)))
 
     def _notice_rollback(self, meta: Mapping[str, str], mark: HighWater | None) -> Recount | None:
