@@ -79,6 +79,10 @@ class Intake:
         self._sealed = False
         """Whether such a sweep has moved the frontier."""
 
+    def inherit(self, previous: Intake) -> None:
+        """Go on with what ``previous`` had reported of the same list, as after a reload."""
+        self._reported = previous._reported
+
     @property
     def swept(self) -> bool:
         """Whether the list has been walked since the start: all that a rolled back ledger had lost is counted again."""

@@ -1,6 +1,6 @@
 """Structured logging: one line a record in logfmt or JSON, without secrets and without control characters.
 
-structlog and the standard library's logging (uvicorn, httpx, APScheduler) share one handler and one chain.
+structlog and the standard library's logging (uvicorn, httpx) share one handler and one chain.
 """
 
 from __future__ import annotations
@@ -30,14 +30,11 @@ _MAX_DEPTH: Final = 8
 _BARE: Final = re.compile(r"[A-Za-z0-9_.:/@+,<>()%*~-]+")
 _FIRST_KEYS: Final = ("ts", "level", "logger", "msg")
 
-# httpx logs addresses at info and httpcore headers at debug; APScheduler logs every poll's start and end, and warns of
-# every turn that is skipped because a poll takes longer than its interval, as it may in an outage. A job that fails is
-# logged by the runtime; one that a stop cuts short is no failure, but APScheduler calls it one.
+# httpx logs addresses at info and httpcore headers at debug.
 _QUIET_LOGGERS: Final = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
     "hpack": logging.WARNING,
-    "apscheduler": logging.CRITICAL,
 }
 # uvicorn gives these handlers of their own unless told otherwise.
 _ROUTED_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access")

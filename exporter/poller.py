@@ -86,6 +86,7 @@ class SourcePoller:
     def inherit(self, previous: SourcePoller) -> None:
         """Go on with what ``previous`` knew of the same list, as after a reload."""
         self.status = previous.status
+        self.intake.inherit(previous.intake)
         self._resume_at = previous._resume_at
         self._first_asked = previous._first_asked
         self._allotment.resume_at = max(self._allotment.resume_at, previous._allotment.resume_at)
@@ -141,7 +142,11 @@ class SourcePoller:
         noticed = coverage is not None and coverage.backlog_from == page.observed
         outrun = steady and noticed and self.status.outrun
         while walk is not None:
-            more = await self._fetch_by(latest, walk.position, walk.limit) if budget > 0 else None
+            try:
+                more = await self._fetch_by(latest, walk.position, walk.limit) if budget > 0 else None
+            except PollError:
+                self.intake.break_off(walk)
+                raise
             if more is None:
                 outrun = steady  # otherwise it is what came while nobody asked
                 self.intake.break_off(walk)
@@ -186,20 +191,22 @@ class SourcePoller:
     async def _fetch_by(self, latest: float, position: Position, limit: int) -> Page | None:
         """Fetch a page as soon as the budget has room beyond what the other lists' head polls need.
 
-        Returns None if that is not before ``latest``. To wait is what makes use of the whole budget: its places become
-        free one by one, as they were taken, and those which nobody waits for are lost.
+        Returns None if that is not before ``latest``: the newest rows of the next cycle go first, however much of the
+        budget is left. To wait is what makes use of the whole budget: its places become free one by one, as they were
+        taken, and those which nobody waits for are lost.
         """
         params, reserve = self.intake.paginator.params(position, limit), self._allotment.reserve
-        while True:
+        while self._clock.monotonic() <= latest:
+            if self._clock.monotonic() - self._shown >= SHOW_EVERY:
+                self._show_progress()
             response = await self._client.try_get(self.source.path, params, reserve=reserve)
             if response is not None:
                 return self._decode(response)
             wait = self._budget.wait(self._clock.now(), reserve) / SECOND
             if self._clock.monotonic() + wait > latest:
                 return None
-            if self._clock.monotonic() - self._shown >= SHOW_EVERY:
-                self._show_progress()
             await self._clock.sleep(wait)
+        return None
 
     def _decode(self, response: Response) -> Page:
         return self._decoder.decode(response.body, self._server_clock.settle(response.observed, response.skew))

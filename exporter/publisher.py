@@ -102,9 +102,9 @@ class Publisher:
 
     def resume(self) -> None:
         """Publish again after completion families were withheld: their series are not new, none is shown as 0."""
-        hold, self._births.hold = self._births.hold, 0
+        self._births.release_all(self._books.totals)
+        self._changed.update(self._books.totals)
         self.publish()
-        self._births.hold = hold
 
     def _uptime(self) -> int:
         """A time in µs that no setting of the clock moves, for series whose time at 0 must not be cut or drawn out."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from random import Random
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent, JobSubmissionEvent
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
 from exporter.allotment import Allotment
 from exporter.api.budget import RequestBudget
@@ -30,6 +27,7 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.models import SECOND, Clock, FailureReason, RejectReason, Source, SourceKey
 from exporter.poller import SourcePoller
 from exporter.publisher import Publisher, Terms
+from exporter.timer import Timer
 
 log = structlog.get_logger(__name__)
 
@@ -83,9 +81,8 @@ class Runtime:
         self._user_agent = user_agent
         self._on_secret = on_secret
         self._clients: list[ApiClient] = []
-        self._cycles: set[asyncio.Task[None]] = set()
-        self._scheduler: AsyncIOScheduler | None = None
-        self._stopping = False
+        self._timers: dict[SourceKey, Timer] = {}
+        self._tasks: list[asyncio.Task[None]] = []
         self._caps = LabelCaps(config.labels.max_models, config.labels.max_skills, books.totals)
         self._budgets = credit_budgets(config)
         for account in config.accounts:
@@ -94,33 +91,19 @@ class Runtime:
     def start(self) -> None:
         """Start polling: every list at once, then on its timer."""
         self._declare()
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
-        self._scheduler.add_listener(self._job_failed, EVENT_JOB_ERROR)
-        self._scheduler.add_listener(self._job_skipped, EVENT_JOB_MAX_INSTANCES)
-        for poller in self.pollers:
-            interval = poller.source.interval
-            self._scheduler.add_job(
-                self._cycle,
-                IntervalTrigger(seconds=interval, jitter=interval * JITTER),
-                args=(poller,),
-                id="/".join(poller.key),
-                next_run_time=datetime.fromtimestamp(self._clock.now() / SECOND, UTC),
-                max_instances=1,
-                coalesce=True,
-                misfire_grace_time=None,
-            )
-        self._scheduler.add_job(self._tick, IntervalTrigger(seconds=1), id="publish", max_instances=1, coalesce=True)
-        self._scheduler.start()
+        self._timers = {
+            poller.key: self._timer("poll", partial(self._poll, poller), poller.source.interval, JITTER)
+            for poller in self.pollers
+        }
+        tick = self._timer("publish", self._tick, 1.0, 0.0)
+        self._tasks = [asyncio.create_task(timer.run()) for timer in (*self._timers.values(), tick)]
         self._publisher.publish()
 
     async def stop(self) -> None:
         """Stop polling. A transaction is never interrupted: it has no await in it."""
-        self._stopping = True
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=False)
-        for cycle in self._cycles:
-            cycle.cancel()
-        await asyncio.gather(*self._cycles, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for client in self._clients:
             await client.aclose()
 
@@ -133,10 +116,8 @@ class Runtime:
 
     def next_poll(self, source: SourceKey) -> int | None:
         """When ``source`` is polled next (µs)."""
-        job = self._scheduler.get_job("/".join(source)) if self._scheduler else None
-        if job is None or job.next_run_time is None:
-            return None
-        return int(job.next_run_time.timestamp() * SECOND)
+        timer = self._timers.get(source)
+        return timer.due() if timer is not None else None
 
     def _add(self, account: Account) -> None:
         limit = self.config.poll.requests_per_minute
@@ -239,20 +220,19 @@ class Runtime:
         for task in ("poll", "publish", "web"):
             telemetry.declare(catalog.TASK_FAILURES, task)
 
-    async def _cycle(self, poller: SourcePoller) -> None:
-        if self._stopping:  # it was due in the very turn of the event loop in which the stop came
-            return
-        task = asyncio.current_task()
-        assert task is not None
-        self._cycles.add(task)
-        try:
-            await poller.poll()
-            self._settle_rollback()
-        except asyncio.CancelledError:
-            if not self._stopping:
-                raise
-        finally:
-            self._cycles.discard(task)
+    def _timer(self, task: str, act: Callable[[], Awaitable[None]], interval: float, jitter: float) -> Timer:
+        return Timer(
+            act,
+            interval=interval,
+            jitter=jitter,
+            clock=self._clock,
+            random=self._random,
+            failed=partial(self._task_failed, task),
+        )
+
+    async def _poll(self, poller: SourcePoller) -> None:
+        await poller.poll()
+        self._settle_rollback()
 
     async def _tick(self) -> None:
         if self._publisher.due():
@@ -265,12 +245,9 @@ class Runtime:
             log.warning("every list has been walked since the ledger was rolled back: publishing again")
             self._publisher.resume()
 
-    def _job_failed(self, event: JobExecutionEvent) -> None:
-        log.error("background task failed", task=event.job_id, error=repr(event.exception), traceback=event.traceback)
-        self._telemetry.count(catalog.TASK_FAILURES, "publish" if event.job_id == "publish" else "poll")
-
-    def _job_skipped(self, event: JobSubmissionEvent) -> None:
-        log.debug("still busy, skipped a turn", task=event.job_id)
+    def _task_failed(self, task: str, error: Exception) -> None:
+        log.error("background task failed", task=task, exc_info=error)
+        self._telemetry.count(catalog.TASK_FAILURES, task)
 
 
 def credit_budgets(config: Config) -> tuple[Budget, ...]:

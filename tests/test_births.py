@@ -195,6 +195,17 @@ def test_the_masks_in_a_ledger_keep_their_meaning() -> None:
 SLOTS = st.sets(st.sampled_from([slots.INPUT_ROWS, slots.OUTPUT_ROWS, slots.CREDIT_ROWS, LAYOUT.duration.sum + 1]))
 
 
+def test_after_a_rollback_a_series_is_shown_with_its_value_and_so_is_whatever_it_gets_later() -> None:
+    newborn = births(60 * SECOND)
+    newborn.show(KEY, values(slots.COMPLETIONS), NOW)
+    assert newborn.state(KEY) == (Shown(0), Shown.COMPLETIONS)
+    newborn.release_all([KEY])
+    newborn.show(KEY, values(slots.COMPLETIONS, slots.INPUT_ROWS), NOW)
+    shown, zero = newborn.state(KEY)
+    assert (shown & Shown.COMPLETIONS, shown & Shown.INPUT, zero) == (Shown.COMPLETIONS, Shown.INPUT, Shown(0))
+    assert newborn.next_due() is None
+
+
 @given(
     steps=st.lists(st.tuples(st.sampled_from([KEY, OTHER]), SLOTS, st.integers(0, 90 * SECOND), st.booleans())),
     hold=st.integers(0, 120 * SECOND),

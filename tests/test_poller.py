@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from itertools import pairwise
 from pathlib import Path
 from random import Random
+
+import pytest
+from prometheus_client.core import Metric
 
 from exporter.books import Books
 from exporter.config import load
@@ -79,6 +83,8 @@ class Rig:
     telemetry: Telemetry
     exposition: Exposition
     key_file: Path
+    rebuilt: Callable[[], Runtime]
+    """Builds what a reload would put into its place."""
 
     @property
     def poller(self) -> SourcePoller:
@@ -115,19 +121,23 @@ async def rig(folder: Path, **poll: object) -> AsyncIterator[Rig]:
         books = Books(store, layout())
         telemetry, exposition = Telemetry(books.counters), Exposition()
         publisher = Publisher(books=books, telemetry=telemetry, exposition=exposition, clock=clock, terms=terms(config))
-        runtime = Runtime(
-            config,
-            books=books,
-            telemetry=telemetry,
-            publisher=publisher,
-            clock=clock,
-            random=Random(1),
-            environ={},
-            user_agent="test",
-            on_secret=lambda secret: None,
-        )
+
+        def build() -> Runtime:
+            return Runtime(
+                config,
+                books=books,
+                telemetry=telemetry,
+                publisher=publisher,
+                clock=clock,
+                random=Random(1),
+                environ={},
+                user_agent="test",
+                on_secret=lambda secret: None,
+            )
+
+        runtime = build()
         try:
-            yield Rig(api, clock, runtime, telemetry, exposition, key_file)
+            yield Rig(api, clock, runtime, telemetry, exposition, key_file, build)
         finally:
             await runtime.stop()
             store.close()
@@ -367,6 +377,70 @@ def test_a_sweep_that_waits_ends_before_the_next_poll(tmp_path: Path) -> None:
             await it.poll(0)
             assert len(it.api.requests) == 1 + 1, "the next place is free after four fifths of the interval"
             assert it.clock.monotonic() - began <= 0.8 * 60
+
+    asyncio.run(run())
+
+
+def test_a_sweep_ends_before_the_next_poll_however_much_of_the_budget_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, requests_per_minute=600, start="2h") as it:
+            it.api.add(2000)
+
+            def slow(request: Request) -> bytes:
+                it.clock.advance(1)
+                return it.api.page(request)
+
+            it.api.override = slow
+            published: list[float] = []
+            publish = it.exposition.publish
+
+            def noted(collect: Callable[[], Iterable[Metric]]) -> None:
+                published.append(it.clock.monotonic())
+                publish(collect)
+
+            monkeypatch.setattr(it.exposition, "publish", noted)
+            began = it.clock.monotonic()
+            await it.poll(0)
+            assert 48 <= it.clock.monotonic() - began <= 50
+            waits = [later - earlier for earlier, later in pairwise(published)]
+            assert len(published) >= 5 and max(waits) <= 12, "what was read is shown meanwhile"
+            for _ in range(2):
+                await it.poll(10)
+            assert it.value(catalog.ROWS, "counted") == 2000
+
+    asyncio.run(run())
+
+
+def test_newest_rows_that_could_not_all_be_read_are_a_backlog(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, requests_per_minute=10, start="2h") as it:
+            it.api.add(1000)
+            await it.poll()
+            before = it.poller.intake.coverage
+            assert before is not None and before.sweep is not None
+            it.api.add(200)  # less than the sweep has left to prove
+            it.api.override = lambda request: (
+                it.api.reply(503, {}) if "after" in request.params else it.api.page(request)
+            )
+            await it.poll()
+            assert it.value(catalog.POLL_FAILURES, "server_error") == 1
+            after = it.poller.intake.coverage
+            assert after is not None and after.backlog_from > before.backlog_from, "another sweep has to follow"
+
+    asyncio.run(run())
+
+
+def test_a_rejected_row_is_reported_once_over_reloads(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path) as it:
+            it.api.add(1, created="not a time")
+            await it.poll()
+            fresh = it.rebuilt()
+            fresh.inherit(it.runtime)
+            await fresh.pollers[0].poll()
+            assert it.value(catalog.REJECTED_ROWS, "bad_timestamp") == 1
 
     asyncio.run(run())
 

@@ -6,7 +6,7 @@ released from 0 is durable before it shows, so that no restart can take a shown 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntFlag
 
 from exporter.counting import layout as slots
@@ -64,6 +64,10 @@ class Births:
             held = {group: since for group, since in self._held.pop(key, {}).items() if not group & mask}
             if held:
                 self._held[key] = held
+
+    def release_all(self, keys: Iterable[SeriesKey]) -> None:
+        """Show these with their values, and whatever family they get later: they may have been shown before."""
+        self.release(dict.fromkeys(keys, ~Shown(0)))
 
     def state(self, key: SeriesKey) -> tuple[Shown, Shown]:
         """The groups of a series shown with their value, and those shown as 0."""
