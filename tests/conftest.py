@@ -39,13 +39,13 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Add up what the proof came to; list, by reason, the tests that were left out for want of a real server."""
+    """Add up what the proof came to; list, by reason, the tests that were left out for want of what is real."""
     _summarise_proof(terminalreporter)
     left_out: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
         _, _, message = report.longrepr
         reason = message.removeprefix("Skipped: ")
-        if reason.startswith(realservers.LEFT_OUT):
+        if reason.startswith((realservers.LEFT_OUT, realservers.LACKING)):
             left_out.setdefault(reason, []).append(report.nodeid)
     if not left_out:
         return

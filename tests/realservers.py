@@ -1,6 +1,7 @@
-"""The real programs that tests run against: found on PATH, or the test is left out and the run says so.
+"""The real things that tests run against: there, or the test is left out and the run says so.
 
-With ``REQUIRE_REAL_SERVERS=1`` (as CI sets it) an absent program fails the test instead.
+Programs are found on PATH; what else a test may need, it says itself. With ``REQUIRE_REAL_SERVERS=1`` (as CI sets it)
+what is absent fails the test instead.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import pytest
 
@@ -37,6 +38,9 @@ SERVERS: Final = {
 LEFT_OUT: Final = "real server absent: "
 """How the reason of every test left out for want of a program begins."""
 
+LACKING: Final = "left out: "
+"""How the reason of every test left out for want of anything else begins."""
+
 
 def find(name: str) -> Path | None:
     """Return where the program called ``name`` in SERVERS is, or None. Raises KeyError on any other name."""
@@ -56,7 +60,20 @@ def require(name: str) -> Path:
     if path := find(name):
         return path
     server = SERVERS[name]
-    reason = f"{LEFT_OUT}{name} (none of {', '.join(server.names)} on PATH; Debian package {server.package})"
+    leave_out(f"{LEFT_OUT}{name} (none of {', '.join(server.names)} on PATH; Debian package {server.package})")
+
+
+def need(there: bool, lacking: str) -> None:
+    """Go on only if what the running test rests on is ``there``; else leave it out for ``lacking`` that, or fail it.
+
+    For what is no program: a library, a right, a kernel that lets it.
+    """
+    if not there:
+        leave_out(f"{LACKING}{lacking}")
+
+
+def leave_out(reason: str) -> NoReturn:
+    """Skip the running test for a reason that the run lists; under ``REQUIRE_REAL_SERVERS=1``, fail it."""
     if required():
         pytest.fail(f"{reason}; REQUIRE_REAL_SERVERS=1 forbids leaving the test out", pytrace=False)
     pytest.skip(reason)

@@ -7,12 +7,12 @@ import re
 import resource
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -429,11 +429,47 @@ def test_a_log_that_lost_its_last_commit_is_noticed(path: Path, tmp_path: Path, 
         assert counted(store) == 1
 
 
-def test_the_mark_is_what_the_next_version_can_read() -> None:
+def test_the_mark_is_what_the_next_version_can_read(tmp_path: Path) -> None:
     """Names on disk are not renamed: an exporter that is updated would take its ledger for a first start's."""
-    assert msgspec.json.encode(HighWater("e", 1, {"acme/completions": 2}, 3)) == (
-        b'{"epoch":"e","commits":1,"proven":{"acme/completions":2},"observed":3}'
-    )
+    path = tmp_path / "ledger.db.mark"
+    highwater.write(path, HighWater("e", 1, {"acme/completions": 2}, 3))
+    content = b'{"epoch":"e","commits":1,"proven":{"acme/completions":2},"observed":3}'
+    assert path.read_bytes() == content + b"\n%08x" % zlib.crc32(content)
+
+
+@pytest.mark.parametrize("digest", [b"\n00000000", b"\nx"], ids=["another", "of another form"])
+def test_a_mark_that_is_not_what_was_written_is_none(tmp_path: Path, digest: bytes) -> None:
+    path = tmp_path / "ledger.db.mark"
+    path.write_bytes(b'{"epoch":"e","commits":1,"proven":{"acme/completions":2}}' + digest)
+    assert highwater.read(path) is None
+
+
+def test_a_copy_from_before_the_first_commit_is_noticed_and_what_it_does_not_know_is_a_gap(path: Path) -> None:
+    with opened(path):
+        pass
+    copy = path.read_bytes()
+    with opened(path) as store:
+        store.commit(page(0))
+        store.commit(page(3, OTHER_LIST))
+    path.write_bytes(copy)
+    with opened(path) as store:
+        assert store.rolled_back
+        assert (store.lost_frontier(LIST), store.lost_frontier(OTHER_LIST)) == (START, START + 3 * SECOND)
+
+
+def test_a_list_that_the_copy_knows_goes_on_from_there_and_another_is_a_gap(path: Path) -> None:
+    with opened(path) as store:
+        store.commit(page(0))
+    copy = path.read_bytes()
+    with opened(path) as store:
+        store.commit(page(1))
+        store.commit(page(3, OTHER_LIST))
+    path.write_bytes(copy)
+    for _ in range(2):  # noted in the ledger
+        with opened(path) as store:
+            assert store.rolled_back
+            assert (store.lost_frontier(LIST), store.lost_frontier(OTHER_LIST)) == (None, START + 3 * SECOND)
+        highwater.mark_path(path).unlink(missing_ok=True)
 
 
 def test_a_mark_of_the_first_version_does_not_know_when_it_was_written(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 
@@ -37,16 +38,20 @@ def mark_path(ledger: Path) -> Path:
 
 
 def read(path: Path) -> HighWater | None:
-    """Read a mark; None if there is none, or one without sense (a power failure may leave it empty).
+    """Read a mark; None if there is none, or one that is not what was written (a power failure may leave it empty).
+
+    The first version wrote no digest.
 
     Raises OSError: one that cannot be read now may tell of a ledger that was lost or rolled back.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=HighWater)
+        content, _, digest = path.read_bytes().partition(b"\n")
+        mark = msgspec.json.decode(content, type=HighWater)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
     except (msgspec.DecodeError, UnicodeDecodeError):  # the latter of bytes in a text that are no text
         return None
+    return mark if digest in (b"", _digest(content)) else None
 
 
 def write(path: Path, mark: HighWater) -> None:
@@ -56,7 +61,12 @@ def write(path: Path, mark: HighWater) -> None:
 
     Raises OSError.
     """
+    content = msgspec.json.encode(mark)
     scratch = path.with_name(path.name + ".new")
     with open(scratch, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(msgspec.json.encode(mark))
+        file.write(content + b"\n" + _digest(content))
     os.replace(scratch, path)
+
+
+def _digest(content: bytes) -> bytes:
+    return b"%08x" % crc32(content)

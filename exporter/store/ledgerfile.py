@@ -252,10 +252,16 @@ class Store:
         """Whether the ledger is behind what was published: its mark tells of more commits, or of another ledger."""
         if noted := meta.get("rolled_back"):
             return msgspec.json.decode(noted, type=Recount)
-        if mark is None or self._commits == 0 or (mark.epoch == self._epoch and self._commits >= mark.commits):
+        # A mark without commits is of the ledger that was lost before this one.
+        if mark is None or mark.commits == 0 or (mark.epoch == self._epoch and self._commits >= mark.commits):
             return None
         recount = Recount(since=self._observed, until=mark.observed)
-        # Noted in the ledger: the mark may get lost before everything is counted again.
+        # Noted in the ledger: the mark may get lost before everything is counted again. A list that the copy does not
+        # know begins anew, as if the ledger had been lost.
+        known = {highwater.frontier_key(source) for source in reading.list_ids(self._db)}
+        if unknown := {name: proven for name, proven in mark.proven.items() if name not in known}:
+            self._lost |= unknown
+            self._set_meta("lost", msgspec.json.encode(self._lost).decode())
         self._set_meta("rolled_back", msgspec.json.encode(recount).decode())
         return recount
 

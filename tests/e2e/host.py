@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -20,3 +21,9 @@ def peak_rss(pid: int) -> int:
         return 0
     lines = (line.split() for line in status.splitlines() if line.startswith("VmHWM:"))
     return next((int(line[1]) * 1024 for line in lines), 0)
+
+
+def forget_peak_rss() -> None:
+    """Let the peak of this process begin anew at what it has in memory now; where that cannot be, it stays."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")

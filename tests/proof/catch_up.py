@@ -10,6 +10,9 @@ requests a minute for the newest rows, that is ::
 
 For arrivals that are not steady, the bound is the first moment at which capacity has met the backlog and all that has
 come since.
+
+Which rows were counted, and which as late, is told by sums, exactly but for rows within 3 s of ``late_after``
+(:mod:`~tests.proof.timelapse_count`).
 """
 
 from __future__ import annotations
@@ -22,9 +25,8 @@ from itertools import takewhile
 from math import ceil, inf
 from random import Random
 
-from exporter.counting import layout as slots
 from exporter.metrics import catalog
-from exporter.models import MICRO, SECOND, Paging
+from exporter.models import SECOND, Paging
 from exporter.poller import SourcePoller
 from exporter.runtime import JITTER
 from exporter.simulator import trace
@@ -32,6 +34,7 @@ from tests.clocks import START
 from tests.proof.figures import Figures
 from tests.proof.timelapse import Timelapse, TimelapseClock, timelapse
 from tests.proof.timelapse_api import Arrivals, Refusal, TimelapseApi
+from tests.proof.timelapse_count import Count, count, counted, first_served
 
 HOUR = 3600
 LATE_AFTER = 600
@@ -55,6 +58,7 @@ class Outage:
     requests_per_minute: int = 6
     interval: int = 60
     kills: int = 0
+    """Spread evenly over the time that it should take."""
     seed: int = 1
 
 
@@ -63,18 +67,16 @@ class CatchUp:
     """What became of it. Times in seconds since the first answer after the outage."""
 
     outage: Outage
+    count: Count = field(default_factory=Count)
+    kills: int = 0
+    """That really happened."""
     backlog: int = 0
     bound: float = 0.0
     took: float = 0.0
     """Until the last row of the backlog was counted and the gauge said so."""
     requests: int = 0
-    rows: int = 0
-    counted: int = 0
-    late: int = 0
-    edge: int = 0
-    """Rows so near ``late_after`` that either label is right: the API tells the time in whole seconds."""
     slowest_fresh: float = 0.0
-    """The longest that a row which came after the outage waited to be served."""
+    """The longest that a row which came after the outage waited to be in an answer."""
     eta_low: float = inf
     eta_high: float = 0.0
     """The estimate as a multiple of the time it really took, from a tenth of the catch-up to its last interval."""
@@ -83,10 +85,17 @@ class CatchUp:
     def __str__(self) -> str:
         arrivals = "production trace" if self.outage.rate is None else "steady arrivals"
         return (
-            f"outage of {self.outage.hours:g} h, {self.outage.paging}, {arrivals}, {self.outage.kills} kills:"
+            f"outage of {self.outage.hours:g} h, {self.outage.paging}, {arrivals}, {self.kills} kills:"
             f" backlog {self.backlog:,} rows, took {self.took:,.0f} s, {self.took / self.bound:.2f} of the bound;"
-            f" ETA {self.eta_low:.2f} to {self.eta_high:.2f} of the truth; a new row waited {self.slowest_fresh:.0f} s"
+            f" ETA {self.eta_low:.2f} to {self.eta_high:.2f} of the truth; a new row was read after"
+            f" {self.slowest_fresh:.0f} s; {self.count.late:,} rows late, {self.count.edge} at the edge"
         )
+
+    def figures(self) -> Figures:
+        figures = self.count.figures()
+        figures.kills, figures.faults = self.kills, 1
+        figures.problems = [f"catch-up: {problem} ({self.outage})" for problem in figures.problems + self.problems]
+        return figures
 
 
 def run(*, hours: Iterable[float], seed: int, kills: int = 2) -> Figures:
@@ -106,12 +115,7 @@ def run(*, hours: Iterable[float], seed: int, kills: int = 2) -> Figures:
             outage = Outage(length, paging, rate=rate, requests_per_minute=limit, kills=deaths, seed=seed)
             result = catch_up(outage)
             print(result, flush=True)
-            figures.rows += result.rows
-            figures.lost += max(0, result.rows - result.counted)
-            figures.doubled += max(0, result.counted - result.rows)
-            figures.kills += deaths
-            figures.faults += 1
-            figures.problems += [f"catch-up: {problem} ({outage})" for problem in result.problems]
+            figures += result.figures()
     return figures
 
 
@@ -138,7 +142,7 @@ async def _catch_up(outage: Outage) -> CatchUp:
             await it.run(0.1)
         back, asked = clock.monotonic(), len(api.sent)
         end = arrivals.visible(clock.now())
-        result.backlog = end - counted(it)
+        result.backlog = end - sum(counted(it, late=label).rows for label in ("true", "false"))
         result.bound = _bound(outage, arrivals.times, clock.now(), result.backlog)
         deaths = [result.bound * (number + 0.5) / outage.kills for number in range(outage.kills)]
         etas: list[tuple[float, float]] = []
@@ -146,6 +150,7 @@ async def _catch_up(outage: Outage) -> CatchUp:
             if deaths and clock.monotonic() - back >= deaths[0]:
                 deaths.pop(0)
                 await it.kill()
+                result.kills += 1
                 clock.advance(1)
                 it.start()
             await it.run(SAMPLE)
@@ -153,8 +158,9 @@ async def _catch_up(outage: Outage) -> CatchUp:
         result.took = clock.monotonic() - back
         result.requests = len(api.sent) - asked
         await it.run(HOUR)  # everything is proven, and nothing comes back
-        served = _first_served(arrivals)
-        _judge_rows(it, result, arrivals, served)
+        served = first_served(arrivals)
+        # Every row up to the newest one that was asked for.
+        result.count = count(it, arrivals, range(max(served) + 1), late_after=LATE_AFTER)
         _judge_time(result, arrivals, served, before, end, round(START + (back + result.took) * SECOND))
         _judge_eta(result, etas)
         _judge_alarms(it, result)
@@ -165,12 +171,33 @@ async def _catch_up(outage: Outage) -> CatchUp:
 class Outrun:
     """What the gauges said while rows came faster than they could be read, and after the budget was raised."""
 
+    paging: Paging
     etas_before: tuple[float, ...]
     behind_before: bool
     etas_after: tuple[float, ...]
     behind_after: bool
-    rows: int
-    counted: int
+    count: Count
+    seed: int
+    kills: int = 1
+    """The exporter is killed once, to raise its budget."""
+
+    def figures(self) -> Figures:
+        figures = self.count.figures()
+        figures.kills = self.kills
+        if not self.behind_before or any(eta != inf for eta in self.etas_before):
+            figures.problems.append("the exporter did not say that it was outrun")
+        if self.behind_after or self.etas_after[-1]:
+            figures.problems.append("the exporter says that it is behind although its budget is ample")
+        figures.problems = [f"outrun: {problem} ({self.paging}, seed {self.seed})" for problem in figures.problems]
+        return figures
+
+
+def outruns(*, seed: int) -> Figures:
+    """Outrun an exporter in both ways of paging."""
+    figures = Figures()
+    for paging in Paging:
+        figures += outrun(paging, seed=seed).figures()
+    return figures
 
 
 def outrun(paging: Paging, *, seed: int = 1) -> Outrun:
@@ -193,7 +220,8 @@ async def _outrun(outage: Outage) -> Outrun:
         it.start()
         await it.run(120)
         after = await _etas(it, 1200)
-        return Outrun(before, behind_before, after, behind(it), len(arrivals.times), counted(it))
+        all_rows = count(it, arrivals, range(len(arrivals.times)), late_after=LATE_AFTER)
+        return Outrun(outage.paging, before, behind_before, after, behind(it), all_rows, outage.seed)
 
 
 async def _etas(it: Timelapse, seconds: int) -> tuple[float, ...]:
@@ -233,10 +261,6 @@ def behind(it: Timelapse) -> bool:
     return it.telemetry.value(catalog.CATCHING_UP, *poller(it).key) == 1
 
 
-def counted(it: Timelapse) -> int:
-    return sum(values[slots.COMPLETIONS] for values in it.books.totals.values())
-
-
 def _bound(outage: Outage, times: Sequence[int], now: int, backlog: int) -> float:
     """The time (s) in which the budget can meet ``backlog`` and what comes meanwhile."""
     around = bisect_left(times, now + HOUR * SECOND) - bisect_left(times, now - HOUR * SECOND)
@@ -248,34 +272,6 @@ def _bound(outage: Outage, times: Sequence[int], now: int, backlog: int) -> floa
     while seconds * per_second < backlog + bisect_right(times, now + seconds * SECOND) - came:
         seconds += 1
     return seconds
-
-
-def _first_served(arrivals: Arrivals) -> dict[int, int]:
-    """When each row was first in an answer (µs)."""
-    first: dict[int, int] = {}
-    for at, start, end in arrivals.served:
-        for number in range(start, end):
-            first.setdefault(number, at)
-    return first
-
-
-def _judge_rows(it: Timelapse, result: CatchUp, arrivals: Arrivals, served: dict[int, int]) -> None:
-    """Every row up to the newest one that was asked for is counted once, under the right label."""
-    rows = range(max(served) + 1)
-    totals = it.books.totals
-    result.rows, result.counted = len(rows), counted(it)
-    tokens = sum(values[slots.OUTPUT_TOKENS] for values in totals.values())
-    credits = sum(values[slots.CREDITS] for values in totals.values())
-    # Each row has numbers of its own: a lost and a doubled one do not make up for each other.
-    if tokens != sum(map(arrivals.tokens, rows)) or credits != MICRO * sum(map(arrivals.credits, rows)):
-        result.problems.append(f"counted {result.counted} rows of {result.rows}, not the ones that came")
-    result.late = sum(values[slots.COMPLETIONS] for key, values in totals.items() if key.late == "true")
-    tolerance = 3.0 + 15.0 * (result.outage.kills > 0)
-    ages = [(served[number] - arrivals.times[number]) / SECOND for number in served]
-    surely = sum(age > LATE_AFTER + tolerance for age in ages)
-    result.edge = sum(abs(age - LATE_AFTER) <= tolerance for age in ages)
-    if not surely <= result.late <= surely + result.edge:
-        result.problems.append(f"{result.late} rows are late, {surely} to {surely + result.edge} should be")
 
 
 def _judge_time(

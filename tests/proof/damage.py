@@ -1,13 +1,15 @@
-"""A ledger's file and its log are cut, and bits, bytes and pages of them changed: it is refused, or it is what it was.
+"""A ledger's files are cut, and bits, bytes and pages of them changed: it is refused, or it is what it was.
 
 A log that is damaged takes its last commits with it; what is left is then an older ledger, and noticed as one. There
-is no third way: never are numbers, ids, coverage or requests other than those that were written.
+is no third way: never are numbers, ids, coverage or requests other than those that were written. A damaged mark is
+taken for none, or at worst for that of a ledger that went further: then all is counted again before it is shown.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -20,7 +22,7 @@ from exporter.counting.history import History
 from exporter.counting.layout import Layout
 from exporter.counting.ledger import VANISHED, RowKey
 from exporter.models import MICRO, SECOND, Offender, SeriesKey, SourceKey
-from exporter.store import Changes, LedgerCorrupt, LedgerError, Store
+from exporter.store import Changes, LedgerCorrupt, LedgerError, Store, highwater
 from tests.clocks import START
 from tests.proof.figures import Figures
 from tests.proof.ledgerlife import memory
@@ -28,6 +30,7 @@ from tests.proof.ledgerlife import memory
 LAYOUT = Layout.of(duration=[SECOND], time_to_first_token=[SECOND], output_length=[10], cost=[MICRO])
 LISTS = (SourceKey("acme", "completions"), SourceKey("acme", "requests"))
 PAGE = 4096
+MARK = "ledger.db.mark"
 SECONDS = START // SECOND
 
 Files = dict[str, bytes]
@@ -40,6 +43,8 @@ class Outcome(Enum):
     REFUSED = "refused"
     AS_IT_WAS = "accepted as it was"
     OLDER = "accepted as an older one, and noticed"
+    ALARM = "accepted as it was, but taken for an older one: withheld until its lists are walked again"
+    ANEW = "a first start: nothing is known of the ledger that was lost"
     WRONG = "accepted with other content"
 
 
@@ -188,6 +193,17 @@ def flips(sample: Sample, file: str, count: int, random: Random) -> Iterator[tup
         yield f"bit {bit} flipped", bytes(damaged)
 
 
+def of_mark(sample: Sample) -> Iterator[tuple[str, bytes]]:
+    """The mark cut at every byte, with every byte zeroed, and with every bit flipped."""
+    whole = sample.files[MARK]
+    for at in range(len(whole)):
+        yield f"cut to {at} bytes", whole[:at]
+        yield f"byte {at} zeroed", whole[:at] + b"\0" + whole[at + 1 :]
+    for bit in range(len(whole) * 8):
+        at = bit // 8
+        yield f"bit {bit} flipped", whole[:at] + bytes([whole[at] ^ 1 << bit % 8]) + whole[at + 1 :]
+
+
 # Verdicts
 
 
@@ -201,10 +217,10 @@ def outcome(sample: Sample, file: str, damaged: bytes, folder: Path) -> tuple[Ou
     try:
         store = Store(path, LAYOUT)
     except LedgerError as error:
-        return _refused(sample, error, path, damaged)
+        return _refused(sample, error, folder / file, damaged)
     try:
         store.load()
-        return _accepted(sample, store)
+        return _accepted(sample, store, file)
     except LedgerError as error:
         return Outcome.WRONG, f"opened, but not loaded: {error}"
     finally:
@@ -221,10 +237,11 @@ def _refused(sample: Sample, error: LedgerError, path: Path, damaged: bytes) -> 
     return Outcome.REFUSED, said if isinstance(error, LedgerCorrupt) else ""
 
 
-def _accepted(sample: Sample, store: Store) -> tuple[Outcome, str]:
+def _accepted(sample: Sample, store: Store, file: str) -> tuple[Outcome, str]:
     commits = int(dict(store._db.execute("SELECT key, value FROM meta"))["commits"])
     now = content(store)
-    if store.rolled_back:
+    alarm = store.rolled_back and file == MARK
+    if store.rolled_back and not alarm:
         return (Outcome.OLDER, "") if now == sample.held.get(commits) else (Outcome.WRONG, "older, and never so")
     if now != sample.last:
         return (
@@ -235,16 +252,48 @@ def _accepted(sample: Sample, store: Store) -> tuple[Outcome, str]:
         some = keys[:: max(1, len(keys) // 20)]
         if set(store.marks(source, keys[::-1])) != set(keys) or set(store.marks(source, some)) != set(some):
             return Outcome.WRONG, "a counted row is not known any more"
-    return Outcome.AS_IT_WAS, ""
+    return Outcome.ALARM if alarm else Outcome.AS_IT_WAS, ""
+
+
+def after_loss(sample: Sample, mark: bytes, folder: Path) -> tuple[Outcome, str]:
+    """Lose the ledger and damage its mark: the gap is known exactly, or nothing is, as on a first start."""
+    for old in folder.iterdir():
+        old.unlink()
+    (folder / MARK).write_bytes(sample.files[MARK])
+    undamaged = highwater.read(folder / MARK)
+    assert undamaged is not None
+    (folder / MARK).write_bytes(mark)
+    with closing(Store(folder / "ledger.db", LAYOUT)) as store:
+        if store.rolled_back:
+            return Outcome.WRONG, "a new ledger is taken for an older one"
+        known = [store.lost_frontier(source) for source in LISTS]
+    true = [undamaged.proven[highwater.frontier_key(source)] for source in LISTS]
+    if known not in (true, [None, None]):
+        return Outcome.WRONG, f"a gap since {known}, which was since {true}"
+    return Outcome.AS_IT_WAS if known == true else Outcome.ANEW, ""
 
 
 def try_all(sample: Sample, file: str, damages: Iterable[tuple[str, bytes]], figures: Figures) -> Counter[Outcome]:
     """Open a ledger with each of these damages; the outcomes."""
+    return _try_all(file, damages, figures, lambda damaged, folder: outcome(sample, file, damaged, folder))
+
+
+def lose_all(sample: Sample, damages: Iterable[tuple[str, bytes]], figures: Figures) -> Counter[Outcome]:
+    """Lose a ledger but for its mark, with each of these damages; the outcomes."""
+    return _try_all(f"lost, {MARK}", damages, figures, lambda damaged, folder: after_loss(sample, damaged, folder))
+
+
+def _try_all(
+    file: str,
+    damages: Iterable[tuple[str, bytes]],
+    figures: Figures,
+    judge: Callable[[bytes, Path], tuple[Outcome, str]],
+) -> Counter[Outcome]:
     outcomes: Counter[Outcome] = Counter()
     with TemporaryDirectory(dir=memory()) as folder:
         for name, damaged in damages:
             try:
-                result, said = outcome(sample, file, damaged, Path(folder))
+                result, said = judge(damaged, Path(folder))
             except Exception as error:
                 result, said = Outcome.WRONG, repr(error)
             outcomes[result] += 1
@@ -259,9 +308,14 @@ def run(*, stride: int, flip_count: int, seed: int) -> Figures:
     """Damage every file of every sample: every ``stride``-th cut and page, and so many flipped bits in all."""
     figures = Figures()
     random = Random(seed)
-    places = [(sample, file) for sample in samples().values() for file in sorted(sample.files) if "mark" not in file]
+    found = samples()
+    places = [(sample, file) for sample in found.values() for file in sorted(sample.files) if file != MARK]
     for sample, file in places:
         whole = [*cuts(sample, file, random), *pages(sample, file, random)]
         try_all(sample, file, whole[seed % stride :: stride], figures)
         try_all(sample, file, flips(sample, file, flip_count // len(places), random), figures)
+    for sample in found.values():
+        marks = list(of_mark(sample))[seed % stride :: stride]
+        try_all(sample, MARK, marks, figures)
+        lose_all(sample, marks, figures)
     return figures

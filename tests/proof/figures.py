@@ -21,6 +21,8 @@ class Figures:
     doubled: int = 0
     decreases: int = 0
     """Counters seen to go back, or to disappear, by a scraper."""
+    scrapes: int = 0
+    """How often a scraper, or what stands for one, compared the counters with what it had seen of them before."""
     kills: int = 0
     faults: int = 0
     """Faults of the upstream and of the wire that struck."""
@@ -59,7 +61,8 @@ class Figures:
             "kills": _number(self.kills),
             "lost": _number(self.lost, of=self.rows),
             "doubled": _number(self.doubled, of=self.rows),
-            "decreases": _number(self.decreases, of=self.rows),
+            "decreases": _number(self.decreases, of=self.scrapes),
+            "scrapes": _number(self.scrapes),
             "mutants caught": _share(self.mutants_caught, self.mutants),
             "store faults survived": _share(self.store_faults_survived, self.store_faults),
             "malformed bodies": _number(self.malformed),

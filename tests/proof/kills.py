@@ -25,9 +25,10 @@ from exporter.simulator.platform import Platform
 from tests.e2e.host import free_port, peak_rss
 from tests.e2e.process import Exporter, configuration, write
 from tests.e2e.scrape import OPENMETRICS, TEXT, Scrape
-from tests.e2e.standin import Standin, Verdict, compare, counted, expected, standin
+from tests.e2e.standin import standin
 from tests.e2e.waiting import until
 from tests.e2e.watch import Watch
+from tests.proof.conclusion import conclude
 from tests.proof.edges import EDGES, Phase
 from tests.proof.figures import Figures
 from tests.proof.nursery import Life, Nursery, tail
@@ -139,17 +140,18 @@ def harass(folder: Path, *, kills: int, seed: int, rate: float, settle: bool, ca
     for watch in watches:
         problems += [f"went back: {series} from {before:g} to {after:g}" for series, before, after in watch.decreases]
         problems += [f"gone: {series}" for series in sorted(watch.gone)]
+    scrapes = sum(watch.scrapes for watch in watches)
     figures = Figures(
         rows=verdict.rows,
         lost=verdict.lost,
         doubled=verdict.doubled,
         decreases=sum(len(watch.decreases) + len(watch.gone) for watch in watches),
+        scrapes=scrapes,
         kills=campaign.kills.total(),
         faults=struck.total(),
         peak_rss=campaign.peak,
         problems=[f"{problem} (kills of seed {seed})" for problem in problems],
     )
-    scrapes = sum(watch.scrapes for watch in watches)
     return Outcome(figures, dict(campaign.kills), scrapes, time.monotonic() - began)
 
 
@@ -255,29 +257,6 @@ def count_faults(platform: Platform) -> Counter[Fault]:
 
     platform.faults.hit = counting  # type: ignore[method-assign]  # nothing of the stand-in counts them
     return struck
-
-
-def conclude(upstream: Standin, exporter: Exporter, *, settle: bool, catch_up: float) -> tuple[Verdict, Scrape]:
-    """Let no more rows come, wait until everything is counted, and judge.
-
-    The result is what differs after ``catch_up`` seconds in which nothing more was counted.
-    """
-    if settle:
-        upstream.freeze()
-        until(lambda: upstream.truth().unsettled == 0, catch_up, "every row has settled", every=1.0)
-    else:
-        upstream.clock.stop()
-    truth = expected(upstream.truth())
-    deadline = time.monotonic() + catch_up
-    rows = 0.0
-    while True:
-        scrape = exporter.scrape()
-        verdict = compare(truth, counted(scrape))
-        if verdict or time.monotonic() > deadline:
-            return verdict, scrape
-        if (now := scrape.sum("vlmrun_completions_total")) > rows:
-            rows, deadline = now, time.monotonic() + catch_up
-        time.sleep(0.5)
 
 
 def oddities(scrape: Scrape) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import tempfile
 import time
@@ -29,6 +28,7 @@ from exporter.models import (
     SeriesKey,
     Status,
 )
+from tests.e2e.host import forget_peak_rss, peak_rss
 from tests.harness import Exporter
 from tests.listing import Listing
 from tests.proof.corruption import Corruptor
@@ -43,10 +43,13 @@ EARLIEST, LATEST = 1_420_070_400 * SECOND, 4_102_444_800 * SECOND
 """2015 and 2100: what is believed of a creation time."""
 
 GROWTH_LIMIT = 64 << 20
-"""Bytes that the process may have grown by at the end: what allocators keep, and no more."""
+"""Bytes that the process may ever have grown by: what one body takes meanwhile, and what allocators keep."""
 
 SLOWEST = 5.0
 """Seconds that one small body may take, on a machine that is busy with other things."""
+
+_PAGES_SHARE = 4
+"""One malformed body in so many is a page at least."""
 
 _ROWS = 4
 _LONGEST_TEXT = 400
@@ -68,30 +71,36 @@ def good_pages(seed: int) -> Mapping[str, Sequence[bytes]]:
 
 
 def bombard(*, bodies: int, seed: int, kept: int = 5_000) -> Figures:
-    """Decode so many bodies, spread over the lists; let at least ``kept`` of the pages go through a ledger."""
+    """Decode so many bodies, spread over the lists; let ``kept`` of the pages, if they are so many, into a ledger."""
     figures = Figures()
     pages = good_pages(seed)
-    before = _resident()
+    forget_peak_rss()
+    before = peak_rss(os.getpid())
+    taken = 0
     with tempfile.TemporaryDirectory(prefix="vlmrun-exporter-malformed-") as folder, warnings.catch_warnings():
         warnings.simplefilter("error")
         for number, (name, good) in enumerate(pages.items()):
             share = bodies // len(pages) + (number < bodies % len(pages))
             counting = _Counting(Path(folder) / f"{name}.db", source(name).paging)
             random = Random(f"{seed}/{name}")
-            every = max(1, share * len(pages) // max(1, kept * 2))
-            figures += _bombard_list(name, good, share, random, counting, every)
+            figures += _bombard_list(name, good, share, random, counting, kept / bodies)
             figures.problems += counting.close()
+            taken += counting.taken
             figures += _cut_everywhere(name, good[-1])
-    gc.collect()
-    growth = _resident() - before
-    if growth > GROWTH_LIMIT:
-        figures.problems.append(f"grew by {growth / 2**20:.0f} MiB")
+            growth = peak_rss(os.getpid()) - before
+            if growth > GROWTH_LIMIT:
+                figures.problems.append(f"grew by {growth / 2**20:.0f} MiB over {name} of seed {seed}")
+            figures.peak_rss = max(figures.peak_rss, peak_rss(os.getpid()))
+            forget_peak_rss()
+    if taken < min(kept, bodies // _PAGES_SHARE):
+        figures.problems.append(f"{taken} pages of {kept} reached a ledger")
     return figures
 
 
 def _bombard_list(
-    name: str, good: Sequence[bytes], bodies: int, random: Random, counting: _Counting, every: int
+    name: str, good: Sequence[bytes], bodies: int, random: Random, counting: _Counting, kept: float
 ) -> Figures:
+    """``kept`` is the share of the bodies that reach the ledger, as long as there are so many pages among them."""
     figures = Figures(malformed=bodies)
     decoder, corruptor = Decoder(source(name)), Corruptor(good, random)
     for number in range(bodies):
@@ -105,7 +114,7 @@ def _bombard_list(
         else:
             if page is not None:
                 problems += inconsistencies(page)
-                if number % every == 0:
+                if counting.taken <= kept * number:
                     problems += counting.take(page)
         if time.perf_counter() - began > SLOWEST:
             problems.append(f"took {time.perf_counter() - began:.1f} s")
@@ -113,7 +122,7 @@ def _bombard_list(
         if len(figures.problems) > 20:
             break
     figures.problems += counting.check()
-    figures.decreases = counting.decreases
+    figures.decreases, figures.scrapes = counting.decreases, counting.checks
     return figures
 
 
@@ -123,7 +132,9 @@ def judge(decoder: Decoder, body: bytes) -> Page | None:
         return decoder.decode(body, OBSERVED)
     except PollError as error:
         refused = error
-    assert refused.reason is FailureReason.BAD_BODY, f"refused for {refused.reason}"
+    # One that holds too much has a comma between any two of its rows or values.
+    large = refused.reason is FailureReason.TOO_LARGE and body.count(b",") >= MAX_ROWS
+    assert large or refused.reason is FailureReason.BAD_BODY, f"refused for {refused.reason}"
     assert str(refused).isprintable(), "the refusal has control characters"
     assert len(str(refused)) <= _LONGEST_TEXT, "the refusal is too long for a log"
     return None
@@ -206,24 +217,25 @@ class _Counting:
     def __init__(self, path: Path, paging: Paging) -> None:
         self._exporter = Exporter(path, Listing(paging, Random(0), now=OBSERVED), look_back=3_600)
         self._seen: Counter[tuple[SeriesKey, int]] = Counter()
-        self._taken = 0
+        self.taken = 0
+        self.checks = 0
         self.decreases = 0
 
     def take(self, page: Page) -> list[str]:
         """Let a page in, as whatever was asked for."""
         intake = self._exporter.intake
-        self._taken += 1
+        self.taken += 1
         # Time goes on, or all that comes later would be below what is proven.
-        page = msgspec.structs.replace(page, observed=OBSERVED + self._taken)
+        page = msgspec.structs.replace(page, observed=OBSERVED + self.taken)
         try:
-            errand = intake.errand(page.observed) if self._taken % 3 else None
+            errand = intake.errand(page.observed) if self.taken % 3 else None
             if errand is None:
                 intake.head(page)
             else:
                 errand.take(page)
         except Exception as error:
             return [f"the intake cannot take the page: {error!r}"]
-        return self.check() if self._taken % 50 == 0 else []
+        return self.check() if self.taken % 50 == 0 else []
 
     def check(self) -> list[str]:
         """Compare all totals with what they were before."""
@@ -231,6 +243,7 @@ class _Counting:
         now = Counter({(key, slot): value for key, values in totals.items() for slot, value in enumerate(values)})
         back = [place for place, value in self._seen.items() if now[place] < value]
         self._seen = now
+        self.checks += 1
         self.decreases += len(back)
         return [f"total {place} went back" for place in back]
 
@@ -238,16 +251,7 @@ class _Counting:
         """Start again from the ledger, which must hold the same, and end; say what does not hold."""
         self._exporter.kill()
         problems = self.check()
-        if self._taken and not self._exporter.counted:
+        if self.taken and not self._exporter.counted:
             problems.append("no row of any page was counted: this proves nothing")
         self._exporter.close()
         return problems
-
-
-def _resident(field: str = "VmRSS") -> int:
-    """Bytes of this process in memory, now or at most; 0 where the system does not tell."""
-    try:
-        status = Path(f"/proc/{os.getpid()}/status").read_text(encoding="ascii")
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(f"{field}:")), 0)

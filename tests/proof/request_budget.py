@@ -46,18 +46,19 @@ class Spending:
     edges: dict[str, int] = field(default_factory=dict)
     """How often the process died where."""
 
+    def figures(self) -> Figures:
+        figures = Figures(kills=self.restarts, faults=self.refused + self.steps)
+        if self.busiest > self.limit:
+            figures.problems.append(f"request budget: {self.busiest} requests within a minute instead of {self.limit}")
+        return figures
+
 
 def run(*, restarts: int, seed: int, limits: tuple[int, ...] = (1, 3, 10, 60)) -> Figures:
     """Restart exporters of all ``limits``, in all as often as told."""
     figures = Figures()
     for limit in limits:
-        spending = restart(limit, restarts=restarts // len(limits), seed=seed)
-        figures.kills += spending.restarts
-        figures.faults += spending.refused + spending.steps
-        if spending.busiest > limit:
-            figures.problems.append(
-                f"request budget: {spending.busiest} requests within a minute instead of {limit} (seed {seed})"
-            )
+        figures += restart(limit, restarts=restarts // len(limits), seed=seed).figures()
+    figures.problems = [f"{problem} (seed {seed})" for problem in figures.problems]
     return figures
 
 

@@ -9,14 +9,19 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from exporter.store import LedgerCorrupt, Store, digests, schema, soundness
+from exporter.models import SECOND, Paging
+from exporter.store import LedgerCorrupt, Store, digests, highwater, schema, soundness
 from exporter.store.schema import MIGRATIONS
+from tests.harness import Exporter
+from tests.listing import Item, Listing
 from tests.proof import damage
 from tests.proof.conftest import Proven
-from tests.proof.damage import LAYOUT, LISTS, Outcome, Sample, content, outcome
+from tests.proof.damage import LAYOUT, LISTS, MARK, Outcome, Sample, content, outcome
 from tests.proof.figures import Figures
 
 
@@ -191,6 +196,60 @@ def test_a_damaged_ledger_of_the_first_version_is_not_migrated(samples: dict[str
     with pytest.raises(LedgerCorrupt, match="is damaged"):
         Store(path, LAYOUT)
     assert path.read_bytes() == before
+
+
+# The mark
+
+
+def test_a_damaged_mark_takes_nothing_from_a_ledger(samples: dict[str, Sample]) -> None:
+    """A ledger in order is never refused for its mark; at worst it is withheld until all is counted again."""
+    closed, figures = samples["closed"], Figures()
+    outcomes = damage.try_all(closed, MARK, list(damage.of_mark(closed))[::11], figures)
+    assert figures.good, figures.table()
+    assert outcomes[Outcome.AS_IT_WAS] and set(outcomes) <= {Outcome.AS_IT_WAS, Outcome.ALARM}
+
+
+@pytest.mark.parametrize("changes", [{"epoch": "another"}, {"commits": 10**6}, {"commits": 10**6, "observed": 2**62}])
+def test_a_false_alarm_ends_with_every_row_counted_once(tmp_path: Path, changes: dict[str, Any]) -> None:
+    listing = Listing(Paging.OFFSET, Random(1))
+    exporter = Exporter(tmp_path / "ledger.db", listing, max_lateness=60)
+    exporter.cycle()
+    for number in range(30):
+        listing.now += 20 * SECOND
+        listing.items.append(Item(f"row {number}", listing.now, listing.now, listing.now + number % 3 * 90 * SECOND))
+        exporter.cycle()
+    before = {key: list(values) for key, values in exporter.books.totals.items()}
+    exporter.close()
+    mark = highwater.read(highwater.mark_path(exporter.path))
+    assert mark is not None
+    highwater.write(highwater.mark_path(exporter.path), replace(mark, **changes))
+    exporter.open()
+    assert exporter.store.rolled_back and exporter.books.totals == before
+    for _ in range(15):
+        listing.now += 60 * SECOND
+        exporter.cycle()
+    assert exporter.intake.swept
+    exporter.store.settle_rollback()
+    exporter.kill()
+    assert not exporter.store.rolled_back
+    assert exporter.counted == 30
+    totals = exporter.books.totals
+    assert all(was <= now for key in before for was, now in zip(before[key], totals[key], strict=True))
+    exporter.close()
+
+
+@pytest.mark.parametrize("kind", ["cut", "zeroed", "flipped"])
+def test_the_gap_after_a_loss_is_the_true_one_or_that_of_a_first_start(samples: dict[str, Sample], kind: str) -> None:
+    killed, figures = samples["killed"], Figures()
+    marks = [(name, mark) for name, mark in damage.of_mark(killed) if kind in name]
+    outcomes = damage.lose_all(killed, marks[:: len(marks) // 60], figures)
+    assert figures.good, figures.problems[:3]
+    assert outcomes[Outcome.ANEW]
+
+
+def test_the_gap_after_a_loss_is_known_from_the_mark(samples: dict[str, Sample], tmp_path: Path) -> None:
+    for sample in samples.values():
+        assert damage.after_loss(sample, sample.files[MARK], tmp_path) == (Outcome.AS_IT_WAS, "")
 
 
 # The way out

@@ -7,16 +7,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from exporter.simulator.truth import Key
 from tests.e2e.host import free_port
-from tests.e2e.process import configuration, write
+from tests.e2e.process import Exporter, configuration, write
 from tests.e2e.scrape import Scrape
-from tests.e2e.standin import Standin, Sums, compare, standin
+from tests.e2e.standin import LABELS, Standin, Sums, compare, expected, standin
 from tests.e2e.watch import Decrease, Watch, counters
+from tests.proof.conclusion import conclude
 from tests.proof.conftest import Proven
 from tests.proof.edges import EDGES, Edge, When, locate
 from tests.proof.kills import LEAST, RANDOM, Campaign, behind, complaints, harass, killing_edges, oddities
@@ -136,6 +137,62 @@ def test_what_a_scrape_must_not_show_is_told() -> None:
         "vlmrun_exporter_coverage_gap_seconds{'state': 'lost'} is [3.5]"
     ]
     assert len(list(oddities(Scrape("")))) == 3
+
+
+class Told:
+    """An exporter whose scrapes are made up; the last one holds from then on."""
+
+    def __init__(self, *scrapes: Scrape) -> None:
+        self._scrapes = list(scrapes)
+
+    def scrape(self) -> Scrape:
+        return self._scrapes.pop(0) if len(self._scrapes) > 1 else self._scrapes[0]
+
+
+def shown(upstream: Standin, *, polls: int = 10, failures: int = 3, rows: int = 100_000, doubled: int = 0) -> Scrape:
+    """What an exporter shows that has counted everything, and of one series ``doubled`` rows twice."""
+    lines = []
+    for key, sums in expected(upstream.truth()).items():
+        labels = ",".join(f'{name}="{value}"' for name, value in zip(LABELS, key, strict=True))
+        for name, value in (
+            ("completions", sums.completions + doubled),
+            ("completion_input_tokens", sums.input_tokens),
+            ("completion_output_tokens", sums.output_tokens),
+            ("completion_credits", sums.microcredits / 1e6),
+        ):
+            lines.append(f"vlmrun_{name}_total{{{labels}}} {value}")
+        doubled = 0
+    for source in ("completions", "executions", "requests"):
+        lines.append(f'vlmrun_exporter_polls_total{{source="{source}"}} {polls}')
+        lines.append(f'vlmrun_exporter_poll_failures_total{{source="{source}",reason="timeout"}} {failures}')
+        lines.append(f'vlmrun_exporter_rows_total{{source="{source}",outcome="duplicate"}} {rows}')
+    return Scrape("\n".join(lines) + "\n")
+
+
+def test_a_row_that_is_doubled_after_everything_agreed_is_noticed() -> None:
+    with standin(rate=0.5, history=120.0, seed=2) as upstream:
+        upstream.clock.stop()
+        agreed = shown(upstream)
+        once_more = shown(upstream, polls=13, rows=200_000)
+        verdict, last = conclude(upstream, cast(Exporter, Told(agreed, once_more)), settle=False, catch_up=9.0)
+        assert verdict and verdict.rows > 50
+        assert last is once_more
+        doubled = Told(agreed, agreed, shown(upstream, polls=13, rows=200_000, doubled=1))
+        verdict, _ = conclude(upstream, cast(Exporter, doubled), settle=False, catch_up=9.0)
+        assert (verdict.doubled, verdict.lost) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [{}, {"polls": 13, "rows": 100_001}, {"polls": 12, "rows": 200_000}, {"polls": 13, "failures": 4, "rows": 200_000}],
+    ids=["nothing", "no sweep", "two polls", "a poll that failed"],
+)
+def test_that_everything_agrees_is_believed_only_once_every_list_was_read_again(later: dict[str, int]) -> None:
+    with standin(rate=0.5, history=120.0, seed=2) as upstream:
+        upstream.clock.stop()
+        told = Told(shown(upstream), shown(upstream, **later))
+        with pytest.raises(AssertionError, match="every list was read once more"):
+            conclude(upstream, cast(Exporter, told), settle=False, catch_up=0.3)
 
 
 def test_how_far_the_slowest_list_is_behind_is_read_from_a_scrape() -> None:

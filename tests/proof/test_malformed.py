@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.api.decode import Decoder
+from exporter.api.decode import MAX_ROWS, Decoder
 from exporter.api.fields import RowReader
-from exporter.models import Completion, Page, Reject, RejectReason, Status
+from exporter.models import Completion, FailureReason, Page, PollError, Reject, RejectReason, Status
 from tests.proof import malformed
 from tests.proof.conftest import Proven
 from tests.proof.corruption import VALUES, Corruptor
-from tests.proof.malformed import OBSERVED, bombard, inconsistencies, judge
+from tests.proof.malformed import GROWTH_LIMIT, OBSERVED, bombard, inconsistencies, judge
 from tests.proof.truncation import LISTS, source
 
 DECODERS = {name: Decoder(source(name)) for name in LISTS}
@@ -36,6 +36,7 @@ def test_no_malformed_body_is_a_crash_a_partial_page_or_a_step_back(proven: Prov
     figures = bombard(bodies=92_000, seed=17)
     proven(figures)
     assert figures.malformed > 100_000  # with good pages cut at every byte
+    assert figures.peak_rss
 
 
 @settings(max_examples=500)
@@ -99,3 +100,33 @@ def test_a_decoder_that_crashes_or_shortens_pages_would_be_noticed(monkeypatch: 
     monkeypatch.setattr(RowReader, "columns", shortened)
     figures = malformed.bombard(bodies=60, seed=1)
     assert any("IndexError" in problem or "rows are" in problem for problem in figures.problems)
+
+
+def test_what_one_body_takes_only_for_a_moment_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wasteful(self: Decoder, body: bytes, observed: int) -> Page:
+        monkeypatch.setattr(Decoder, "decode", decode)
+        bytearray(b"x") * (3 * GROWTH_LIMIT)
+        return decode(self, body, observed)
+
+    decode = Decoder.decode
+    monkeypatch.setattr(Decoder, "decode", wasteful)
+    figures = bombard(bodies=60, seed=1)
+    assert [problem for problem in figures.problems if problem.startswith("grew by ")]
+    assert not [problem for problem in bombard(bodies=60, seed=1).problems if problem.startswith("grew by ")]
+
+
+def test_pages_that_reach_no_ledger_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bombard(bodies=300, seed=1, kept=40).good
+    monkeypatch.setattr(malformed, "judge", lambda decoder, body: None)
+    assert "0 pages of 40 reached a ledger" in bombard(bodies=300, seed=1, kept=40).problems
+
+
+def test_too_large_is_no_excuse_for_a_small_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert judge(DECODERS["requests"], b"[" + b"0," * MAX_ROWS + b"0]") is None
+
+    def refusing(self: Decoder, body: bytes, observed: int) -> Page:
+        raise PollError(FailureReason.TOO_LARGE, "so large")
+
+    monkeypatch.setattr(Decoder, "decode", refusing)
+    with pytest.raises(AssertionError, match="refused for too_large"):
+        judge(DECODERS["requests"], b"[" + b"0," * (MAX_ROWS - 1) + b"0]")

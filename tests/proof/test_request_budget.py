@@ -17,16 +17,18 @@ def test_no_number_of_restarts_exceeds_the_limit(proven: Proven) -> None:
     assert figures.faults > 20, "requests were refused, clocks were set"
 
 
-def test_restarts_come_at_every_edge() -> None:
+def test_restarts_come_at_every_edge(proven: Proven) -> None:
     spending = restart(10, restarts=30, seed=3)
+    proven(spending.figures())
     assert {"request recorded", "before commit", "after commit", "at rest"} <= spending.edges.keys()
     assert spending.busiest == spending.limit, "the limit was reached, so that it could have been exceeded"
 
 
 @pytest.mark.parametrize("backlogs", [1, 3])
 @pytest.mark.parametrize("limit", [1, 3, 10])
-def test_a_backlog_uses_nine_tenths_of_the_budget_at_least(limit: int, backlogs: int) -> None:
+def test_a_backlog_uses_nine_tenths_of_the_budget_at_least(limit: int, backlogs: int, proven: Proven) -> None:
     spending: Spending = spend(limit, minutes=20, backlogs=backlogs)
+    proven(spending.figures())
     assert spending.busiest == limit
     assert spending.used >= 0.9
 

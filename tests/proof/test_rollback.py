@@ -17,26 +17,110 @@ from exporter.counting.totals import Recount
 from exporter.daemon import layout
 from exporter.intake import Intake
 from exporter.models import SECOND, Completion, Paging, Status
-from exporter.store import LedgerError, Store, highwater
+from exporter.store import LedgerCorrupt, LedgerError, Store, highwater, ledgerfile, opening, soundness
 from exporter.store.highwater import HighWater
 from tests.harness import KEY, Exporter
 from tests.listing import Item, Listing
 from tests.proof import rollback
 from tests.proof.conftest import Proven
-from tests.proof.rollback import Copy
+from tests.proof.copies import COPIES, Copy, File, Log, Mark, Outcome
+from tests.proof.figures import Figures
 
 MINUTE = 60 * SECOND
 
 
-def test_every_kind_of_copy_is_made_good(proven: Proven) -> None:
-    figures = rollback.run(histories=2, seed=40)
+CLOSED = Copy(File.CLOSED, Log.NONE, Mark.NEWER)
+WITH_LOG = Copy(File.RUNNING, Log.OF_THEN, Mark.NEWER)
+
+
+def test_every_combination_of_files_comes_to_what_is_documented(proven: Proven) -> None:
+    figures = Figures()
+    outcomes = rollback.try_all(histories=1, seed=41, copies=COPIES, figures=figures, longest=16)
     proven(figures)
-    assert figures.store_faults == 2 * len(Copy) and figures.rows > 200
+    assert figures.store_faults == len(COPIES) == 21 and figures.rows > 1000
+    met = {outcome for *_, outcome in outcomes}
+    assert met >= set(Outcome) - {Outcome.ANEW}, "else this proves less than it says"
+
+
+def test_a_running_file_alone_may_hold_nothing_yet(tmp_path: Path) -> None:
+    """Everything is in the log, and nothing is left that tells of it: like a first start, but only without a mark."""
+    listing = Listing(Paging.OFFSET, Random(1))
+    exporter = Exporter(tmp_path / "ledger.db", listing)
+    exporter.cycle()
+    bare = exporter.path.read_bytes()
+    exporter.close()
+    exporter.path.write_bytes(bare)
+    with pytest.raises(LedgerCorrupt, match="is empty after 1 commits"):
+        exporter.open()
+    highwater.mark_path(exporter.path).unlink()
+    exporter.path.write_bytes(bare)
+    exporter.open()
+    assert exporter.counted == 0 and not exporter.store.rolled_back
+    exporter.close()
+
+
+@pytest.mark.parametrize("commits", [0, 1], ids=["no commit", "a request"])
+def test_a_copy_from_before_a_list_was_polled_has_a_gap(tmp_path: Path, commits: int) -> None:
+    listing = Listing(Paging.OFFSET, Random(1))
+    path = tmp_path / "ledger.db"
+    with closing(Store(path, layout())) as store:
+        for _ in range(commits):
+            store.record_request("a", 1)
+    shutil.copy(path, tmp_path / "copy.db")
+    exporter = Exporter(path, listing)
+    exporter.cycle()
+    for number in range(5):
+        listing.now += MINUTE
+        listing.items.append(Item(f"row {number}", listing.now, listing.now, listing.now))
+        exporter.cycle()
+    exporter.close()
+    shutil.copy(tmp_path / "copy.db", path)
+    exporter.open()
+    noticed = exporter.store.rolled_back
+    exporter.cycle()
+    coverage = exporter.intake.coverage
+    exporter.close()
+    assert noticed
+    assert coverage is not None and coverage.lost > 5 * MINUTE
+
+
+@pytest.mark.parametrize("copy", [c for c in COPIES if c.mark is Mark.NEWER and c.sound], ids=lambda copy: copy.name)
+def test_a_rollback_that_goes_unnoticed_is_found_out(monkeypatch: pytest.MonkeyPatch, copy: Copy) -> None:
+    monkeypatch.setattr(Store, "_notice_rollback", lambda self, meta, mark: None)
+    figures = rollback.run(histories=1, seed=0, copies=[copy])
+    assert any("noticed or not" in problem for problem in figures.problems)
+
+
+def test_refusing_a_sound_copy_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To refuse whatever has a log beside it would be the easy way out."""
+    prepare = opening.prepare
+
+    def strict(db, path, layout, **options):
+        log = path.with_name("ledger.db-wal")
+        if log.exists() and log.stat().st_size:
+            raise LedgerCorrupt("To recover: the log ledger.db-wal lay beside it")
+        prepare(db, path, layout, **options)
+
+    monkeypatch.setattr(ledgerfile, "prepare", strict)
+    figures = rollback.run(histories=1, seed=0, copies=[WITH_LOG])
+    assert any("a sound copy is refused" in problem for problem in figures.problems)
+
+
+def test_believing_a_torn_copy_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soundness, "problem", lambda *_: None)
+    figures = rollback.run(histories=2, seed=0, copies=[Copy(File.RUNNING, Log.NONE, Mark.NEWER)])
+    assert any("it never held what it holds" in problem for problem in figures.problems)
+
+
+def test_forgetting_what_a_lost_ledger_had_proven_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "lost_frontier", lambda self, source: None)
+    figures = rollback.run(histories=1, seed=0, copies=[Copy(File.GONE, Log.NONE, Mark.NEWER)])
+    assert any("what the mark had proven is forgotten" in problem for problem in figures.problems)
 
 
 def test_counting_again_without_the_mark_s_time_lowers_series(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recount, "counted", lambda self, ended, now: now)
-    figures = rollback.run(histories=1, seed=0, copies=[Copy.FILE])
+    figures = rollback.run(histories=1, seed=0, copies=[CLOSED])
     assert any("lower than they were published" in problem for problem in figures.problems)
 
 
@@ -48,7 +132,7 @@ def test_trusting_a_sweep_that_the_copy_had_begun_lowers_series(monkeypatch: pyt
         sweep(self, coverage, page)
 
     monkeypatch.setattr(Intake, "_sweep", trusting)
-    figures = rollback.run(histories=1, seed=0, copies=[Copy.WITH_LOG])
+    figures = rollback.run(histories=1, seed=0, copies=[WITH_LOG])
     assert any("lower than they were published" in problem for problem in figures.problems)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -24,6 +25,9 @@ from tests.proof.wirefaults import PATIENCE, Affliction, Threshold, afflictions,
 
 NAME = "executions"
 
+AMPLE = 20.0
+"""Seconds: the timeout where none is to be met, enough for many MiB on a busy machine."""
+
 
 @pytest.fixture(scope="module")
 def still() -> Iterator[Standin]:
@@ -33,18 +37,30 @@ def still() -> Iterator[Standin]:
         yield running
 
 
-def poll(proxy: Proxy, rows: int = 20) -> Page | PollError:
+def poll(proxy: Proxy, timeout: float = AMPLE) -> Page | PollError:
     """Ask for one page, once, by the real client."""
 
     async def ask() -> Page | PollError:
-        async with client(proxy.url(), timeout=PATIENCE) as api:
+        async with client(proxy.url(), timeout=timeout) as api:
             try:
-                response = await api.get(LISTS[NAME], {"limit": rows})
+                response = await api.get(LISTS[NAME], {"limit": 20})
                 return Decoder(source(NAME)).decode(response.body, 0)
             except PollError as error:
                 return error
 
     return asyncio.run(ask())
+
+
+def patience(reason: FailureReason | None) -> float:
+    """Return the client's timeout for what must fail for ``reason``."""
+    return PATIENCE if reason is FailureReason.TIMEOUT else AMPLE
+
+
+def test_there_are_as_many_faults_of_the_wire_as_is_claimed() -> None:
+    answers, connections = afflictions(Random(1)), thresholds()
+    assert (len(answers), len([answer for answer in answers if answer.reason is None])) == (56, 7)
+    assert len(connections) == 4
+    assert len(wire.Weather(Counter(), Random(1)).names) == 56 + 4 + 1  # connections that are refused
 
 
 @pytest.mark.parametrize("affliction", afflictions(Random(5)), ids=lambda affliction: affliction.name)
@@ -53,7 +69,7 @@ def test_every_spoilt_answer_is_a_page_or_the_fitting_failure(still: Standin, af
         whole = poll(proxy)
         assert isinstance(whole, Page) and len(whole.rows) == 20
         proxy.switch.faults["/v1" + LISTS[NAME]] = affliction.fault
-        outcome = poll(proxy)
+        outcome = poll(proxy, patience(affliction.reason))
         if affliction.reason is None:
             assert outcome == whole
         else:
@@ -69,7 +85,7 @@ def test_every_spoilt_answer_is_a_page_or_the_fitting_failure(still: Standin, af
 def test_every_spoilt_connection_is_the_fitting_failure(still: Standin, threshold: Threshold) -> None:
     with Proxy(still.url).run() as proxy:
         proxy.switch.front = threshold.front
-        outcome = poll(proxy)
+        outcome = poll(proxy, patience(threshold.reason))
         assert isinstance(outcome, PollError)
         assert outcome.reason is threshold.reason, str(outcome)
         assert not proxy.requests
@@ -98,6 +114,21 @@ def test_every_row_is_counted_once_through_every_fault_of_the_wire(proven: Prove
     proven(figures)
     assert figures.rows > 200
     assert figures.faults > 50
+
+
+def test_a_refused_connection_is_a_fault_only_once_it_was_noticed(still: Standin, tmp_path: Path) -> None:
+    with Proxy(still.url).run() as proxy:
+        silent = tmp_path / "of-nobody.log"
+        silent.write_text("Connection refused, but long ago", encoding="ascii")
+        with pytest.raises(AssertionError, match="a poll fails because connections are refused"):
+            wire.refuse(proxy, silent, seconds=0.1)
+        assert not proxy.struck
+        assert isinstance(poll(proxy), Page)
+        with Exporter(write(tmp_path / "config.yaml", configuration(proxy.url(), tmp_path))) as exporter:
+            exporter.ready()
+            wire.refuse(proxy, exporter.log_file)
+            assert exporter.scrape().sum(FAILURES, reason="connection") >= 1
+        assert proxy.struck == {wire.REFUSED: 1}
 
 
 # TLS and redirects, by the real exporter

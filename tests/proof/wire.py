@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import time
@@ -14,8 +15,10 @@ from typing import TypeVar
 from exporter.models import FailureReason
 from tests.e2e.host import free_port, peak_rss
 from tests.e2e.process import KEY, Exporter, configuration, write
-from tests.e2e.standin import Standin, compare, counted, expected, standin
+from tests.e2e.standin import standin
+from tests.e2e.waiting import until
 from tests.e2e.watch import Watch
+from tests.proof.conclusion import conclude
 from tests.proof.figures import Figures
 from tests.proof.proxy import Fault, Proxy, Reply, Wire, open_door
 from tests.proof.truncation import LISTS
@@ -34,6 +37,11 @@ RSS_LIMIT = 256 << 20
 _FAILED = re.compile(FAILURES + r'\{.*reason="(\w+)".*\} [1-9]')
 
 REFUSED = "refused"
+_SAYS_REFUSED = b"Connection refused"
+"""How the exporter's log calls it; its counters put it together with connections that are reset."""
+
+_REFUSED_SECONDS = 30.0
+"""How long it may take until a poll has failed for that."""
 
 _STRIKE_SECONDS = 240.0
 """How long it may take until every fault has struck."""
@@ -61,14 +69,16 @@ def run(*, seconds: float, seed: int) -> Figures:
             figures.problems += _storm(proxy, weather, exporter, seconds, random)
             proxy.switch.faults, proxy.switch.front = {}, open_door
             proxy.hang_up()
-            figures += _conclude(upstream, exporter)
+            verdict, _ = conclude(upstream, exporter, settle=False, catch_up=_CATCH_UP_SECONDS)
+            figures.rows, figures.lost, figures.doubled = verdict.rows, verdict.lost, verdict.doubled
+            figures.problems += verdict.differences
             figures.problems += _said(exporter)
             figures.peak_rss = peak_rss(exporter.process.pid)
             so_far = watch.scrapes
             while watch.scrapes == so_far:
                 time.sleep(0.05)
         figures.faults = sum(proxy.struck[name] for name in weather.names)
-    figures.decreases = len(watch.decreases) + len(watch.gone)
+    figures.decreases, figures.scrapes = len(watch.decreases) + len(watch.gone), watch.scrapes
     figures.problems += [f"went back: {series} from {before} to {after}" for series, before, after in watch.decreases]
     if figures.peak_rss > RSS_LIMIT:
         figures.problems.append(f"peak RSS of {figures.peak_rss / 2**20:.0f} MiB")
@@ -135,22 +145,25 @@ def _storm(proxy: Proxy, weather: Weather, exporter: Exporter, seconds: float, r
             yield f"no failed poll ever said: {', '.join(_unsaid(exporter)) or 'none'}"
             return
         time.sleep(random.uniform(1.0, 5.0))
+        refuse(proxy, exporter.log_file)
+
+
+def refuse(proxy: Proxy, log_file: Path, seconds: float = _REFUSED_SECONDS) -> None:
+    """Refuse connections until a poll has failed for it. Raises AssertionError if none has within ``seconds``."""
+    with log_file.open("rb") as log:
+        log.seek(0, os.SEEK_END)
+        said = bytearray()
+
+        def told() -> bool:
+            said.extend(log.read())
+            return _SAYS_REFUSED in said
+
         proxy.refuse()
-        time.sleep(random.uniform(0.0, 0.3))
-        proxy.struck[REFUSED] += 1
-        proxy.listen()
-
-
-def _conclude(upstream: Standin, exporter: Exporter) -> Figures:
-    """Stop time, and compare with the truth until it is met, or for long enough."""
-    upstream.clock.stop()
-    truth = expected(upstream.truth())
-    deadline = time.monotonic() + _CATCH_UP_SECONDS
-    verdict = compare(truth, counted(exporter.scrape()))
-    while not verdict and time.monotonic() < deadline:
-        time.sleep(0.2)
-        verdict = compare(truth, counted(exporter.scrape()))
-    return Figures(rows=verdict.rows, lost=verdict.lost, doubled=verdict.doubled, problems=list(verdict.differences))
+        try:
+            until(told, seconds, "a poll fails because connections are refused")
+            proxy.struck[REFUSED] += 1
+        finally:
+            proxy.listen()
 
 
 def _said(exporter: Exporter) -> Iterator[str]:

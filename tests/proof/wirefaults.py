@@ -55,7 +55,7 @@ def afflictions(random: Random) -> list[Affliction]:
         ("body cut, end told by closing", bad_body, _until_closed(random)),
         ("a byte of the compressed body changed", bad_body, _corrupt(random)),
         ("gzip bomb", too_large, _bomb),
-        ("bomb of empty rows", bad_body, _empty_rows),
+        ("bomb of empty rows", too_large, _empty_rows),
         ("more than is read", too_large, _altered(lambda reply: reply.carrying(b"[" + b" " * 21 * _MIB))),
         ("HTML with 200", bad_body, _altered(lambda reply: reply.carrying(_SIGN_IN, b"text/html"))),
         ("nothing with 200", bad_body, _altered(lambda reply: reply.carrying(b""))),
