@@ -50,6 +50,11 @@ def test_a_new_file_is_at_no_time_open_to_others(path: Path) -> None:
     assert mode(path) == 0o600
 
 
+def test_a_ledger_in_use_is_waited_for_a_second_at_most(path: Path) -> None:
+    with closing(connect(path)) as db:
+        assert db.execute("PRAGMA busy_timeout").fetchone() == (1000,), "ms"
+
+
 def test_a_ledger_that_others_could_read_is_closed_to_them(path: Path) -> None:
     with opened(path):
         pass

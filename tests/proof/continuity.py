@@ -199,6 +199,7 @@ def judged(run: Run) -> Figures:
         figures.doubled = max(figures.doubled, verdict.doubled)
         fallen = decreases(series)
         figures.decreases += len(fallen)
+        figures.scrapes += len(scrapes(server))
         at = last_scrape(server)
         figures.problems += [
             *verdict.differences,
