@@ -187,6 +187,24 @@ def test_the_floor_is_below_the_oldest_pending_row_whose_turn_it_is(rows: list[W
     assert cover.floor(coverage, dict(enumerate(rows)), NOW) == min([least, *turns])
 
 
+@pytest.mark.parametrize(
+    ("created", "floor"),
+    [
+        pytest.param([], KNOWN.horizon, id="no row is pending"),
+        pytest.param([NOW], KNOWN.horizon, id="a young one"),
+        pytest.param([KNOWN.horizon + 1, KNOWN.horizon - 5, KNOWN.horizon], KNOWN.horizon - 6, id="an old one"),
+    ],
+)
+@pytest.mark.parametrize("coverage", [KNOWN, searching(), replace(KNOWN, search_after=NOW + 1)])
+def test_to_count_everything_again_a_sweep_goes_down_to_the_horizon_and_every_pending_row(
+    coverage: Coverage, created: list[int], floor: int
+) -> None:
+    waiting = {number: Waiting(created=each, seen=NOW) for number, each in enumerate(created)}
+    assert cover.floor(coverage, waiting, NOW, everything=True) == floor
+    begun = cover.begin_sweep(coverage, waiting, started=NOW, limit=100, least=20, everything=True)
+    assert begun.sweep is not None and begun.sweep.floor == floor
+
+
 def test_a_sweep_begins_at_the_top() -> None:
     waiting = {1: Waiting(created=PROVEN - 9, seen=0)}
     begun = cover.begin_sweep(KNOWN, waiting, started=NOW, limit=100, least=20)
