@@ -18,16 +18,17 @@ Step = Callable[[Machine], None]
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """How a history begins: the way of paging, the server's limit, and the steps after the first cycle."""
+    """How a history begins: the way of paging, the server's limit, the steps after the first cycle, the budget."""
 
     paging: Paging
     limit: str | None
     steps: Sequence[Step]
+    starved: bool = False
 
     def follow(self, machine: Machine, seed: int) -> None:
         """Live through the steps, then come to rest. Raises AssertionError if anything does not hold."""
         try:
-            machine.begin(seed=Random(seed).getrandbits(32), paging=self.paging, starved=False, limit=self.limit)
+            machine.begin(seed=Random(seed).getrandbits(32), paging=self.paging, starved=self.starved, limit=self.limit)
             machine.everything_holds()
             for step in self.steps:
                 step(machine)
@@ -71,6 +72,27 @@ def _too_deep(machine: Machine) -> None:
     machine.rows_cannot_be_read_for_days(kind="max_skip", size=5)
 
 
+def _amend(machine: Machine) -> None:
+    machine.rows_are_amended(count=30)
+    machine.poll(cycles=2)
+
+
+def _vanish(machine: Machine) -> None:
+    machine.rows_come(seconds=300, rate=0.6)
+    machine.pending_rows_are_deleted(count=20)
+    machine.poll(cycles=20)
+
+
+def _week(machine: Machine) -> None:
+    for _ in range(4):
+        machine.days_of_nothing()
+        machine.poll(cycles=2)
+
+
+def _decided(machine: Machine) -> None:
+    machine.everything_listed_is_decided()
+
+
 UPWARDS = Lead(Paging.OFFSET, None, [_unread(8, restless=True), _poll])
 """Many rows at once, of few times, while rows above them are deleted: they move up between two pages."""
 
@@ -94,6 +116,14 @@ NO_MORE = Lead(Paging.CURSOR, None, [_no_more, _unread(2, restless=False)])
 
 OLD_LIST = Lead(Paging.CURSOR, None, [_rows, _rows, _old_list])
 
+AMENDED = Lead(Paging.CURSOR, None, [_rows, _amend, _rows, _amend])
+
+VANISHED = Lead(Paging.OFFSET, None, [_vanish, _week])
+"""Pending rows are deleted, and a week goes by."""
+
+DISORDER = Lead(Paging.OFFSET, "by_change", [_rows, _unread(2, restless=False), _amend, _decided], starved=True)
+"""More rows than a few cycles read, in a list that is never in order: they are counted, or said to be lost."""
+
 LEADS = {
     "rows move up": UPWARDS,
     "wrong dates": WRONG_DATES,
@@ -104,4 +134,7 @@ LEADS = {
     "pages are cut": CUT,
     "no more": NO_MORE,
     "an old list": OLD_LIST,
+    "amended": AMENDED,
+    "vanished": VANISHED,
+    "disorder for ever": DISORDER,
 }

@@ -1,85 +1,32 @@
 """The named mistakes: what pollers like this one get wrong, each built into the real code, one at a time.
 
-A proof that does not notice them proves nothing. Every mistake is an edit of the source of one or a few functions; one
-that no longer fits the source is an error, so that the list cannot go stale.
+A proof that does not notice them proves nothing.
 """
 
 from __future__ import annotations
 
-import inspect
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import groupby
 from types import ModuleType
-from typing import Any
 
 from exporter import books, intake
 from exporter.api import pages, serverclock
 from exporter.counting import coverage, ledger, walk
 from exporter.store import ledgerfile
 from tests.proof.leads import (
+    AMENDED,
     BY_CHANGE,
     CUT,
+    DISORDER,
     HIDDEN_TIES,
     NO_MORE,
     OLD_LIST,
     TIES,
     TOO_DEEP,
     UPWARDS,
+    VANISHED,
     WRONG_DATES,
     Lead,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """In the source of ``place`` (a function, or CLASS.METHOD) of ``module``, ``old`` becomes ``new``."""
-
-    module: ModuleType
-    place: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A mistake, and the way in which a poller that makes it lies."""
-
-    name: str
-    edits: Sequence[Edit]
-    lead: Lead | None = None
-    """The first steps of the histories in which it shows; None if random ones show it soon."""
-
-    @contextmanager
-    def built_in(self) -> Iterator[None]:
-        """Make the mistake while the context lasts. Raises ValueError if the source has changed too much."""
-        undo: list[Callable[[], None]] = []
-        try:
-            for (module, place), edits in groupby(self.edits, key=lambda edit: (edit.module, edit.place)):
-                undo.append(_apply(module, place, list(edits)))
-            yield
-        finally:
-            for each in reversed(undo):
-                each()
-
-
-def _apply(module: ModuleType, place: str, edits: Sequence[Edit]) -> Callable[[], None]:
-    """Put an edited function in the place of the plain one; return how to undo that."""
-    owner_name, _, name = place.rpartition(".")
-    owner: Any = getattr(module, owner_name) if owner_name else module
-    plain = owner.__dict__[name]
-    source = textwrap.dedent(inspect.getsource(plain))
-    for edit in edits:
-        if source.count(edit.old) != 1:
-            raise ValueError(f"{module.__name__}.{place} has {edit.old!r} {source.count(edit.old)} times, not once")
-        source = source.replace(edit.old, edit.new)
-    code = compile(source, f"<mutant of {place}>", "exec", annotations.compiler_flag, dont_inherit=True)
-    scratch: dict[str, Any] = {}
-    exec(code, vars(module), scratch)
-    setattr(owner, name, scratch[name])
-    return lambda: setattr(owner, name, plain)
+from tests.proof.mistake import Edit, Mutant
 
 
 def _mutant(name: str, *edits: tuple[ModuleType, str, str, str], lead: Lead | None = None) -> Mutant:
@@ -211,6 +158,39 @@ MUTANTS = (
             "            if fingerprint(row) != mark:\n"
             "                tally.count(entries.delta, row, page.observed)",
         ),
+        lead=AMENDED,
+    ),
+    _mutant(
+        "folds an amendment into what was counted",
+        (
+            ledger,
+            "apply",
+            "            _amend(entries, key, mark, row)",
+            "            _amend(entries, key, mark, row)\n"
+            "            if fingerprint(row) != mark and row.credits and coverage.origin < row.created:\n"
+            "                from exporter.counting.layout import CREDITS\n"
+            "                known = set(entries.delta.series)\n"
+            "                tally.count(entries.delta, row, page.observed)\n"
+            "                for series, values in entries.delta.series.items():\n"
+            "                    if series not in known:\n"
+            "                        values[:] = [row.credits // 2 * (slot == CREDITS) for slot in range(len(values))]",
+        ),
+        lead=AMENDED,
+    ),
+    _mutant(
+        "counts a row again that was reopened",
+        (
+            ledger,
+            "apply",
+            "if mark is not None and mark >= FIRST_FINGERPRINT:",
+            "if mark is not None and mark >= FIRST_FINGERPRINT and not (is_waiting or row.status is Status.PENDING):",
+        ),
+        lead=AMENDED,
+    ),
+    _mutant(
+        "remembers for ever which rows have vanished",
+        (ledgerfile, "Store._forget", "end[0] - VANISHED_KEPT", "0"),
+        lead=VANISHED,
     ),
     _mutant(
         "counts a row twice that a page shows twice",
@@ -256,6 +236,16 @@ MUTANTS = (
         lead=TOO_DEEP,
     ),
     _mutant(
+        "says that a second at most is lost of a stretch that it gives up",
+        (coverage, "_seal", "lost=coverage.lost + lost, ", "lost=coverage.lost + min(lost, SECOND), "),
+        lead=HIDDEN_TIES,
+    ),
+    _mutant(
+        "says that next to nothing is lost of a depth that it gives up",
+        (coverage, "_give_up", "lost = coverage.lost + oldest - coverage.proven", "lost = coverage.lost + 1"),
+        lead=TOO_DEEP,
+    ),
+    _mutant(
         "begins its sweep again at the newest row after a kill",
         (
             books,
@@ -266,6 +256,16 @@ MUTANTS = (
             "        for key, known in contents.coverage.items()\n"
             "    }",
         ),
+    ),
+    _mutant(
+        "begins its sweep anew at every page that proves nothing",
+        (
+            intake,
+            "Intake.head",
+            "outcome.walk.lo - known if outcome.joined and not reaches else 0",
+            "0 if reaches else outcome.walk.lo - known",
+        ),
+        lead=DISORDER,
     ),
     _mutant(
         "counts what was there before the first start",

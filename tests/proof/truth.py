@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from exporter.counting import coverage as cover
-from exporter.counting import layout as slots
 from exporter.counting.ledger import VANISHED, RowKey, row_key
 from exporter.metrics import catalog
 from exporter.models import SECOND
+from exporter.store.ledgerfile import VANISHED_KEPT
 from tests.listing import Item, Listing
+from tests.proof import gaps
+from tests.proof.firsts import Firsts
 from tests.proof.subject import KEY, Subject
-from tests.proof.world import LATEST, NEVER, World
+from tests.proof.world import LATEST, World
 
 OPEN = 60 * SECOND
 """How much time (µs) may be unproven at rest, beyond what no poller can have proven yet."""
@@ -27,6 +29,7 @@ class Truth:
         self._world = world
         self._listing = listing
         self._subject = subject
+        self._firsts = Firsts(listing, subject)
         self._keys: dict[str, RowKey] = {}
         self._known: set[str] = set()
         self._waited_for: set[str] = set()
@@ -42,6 +45,7 @@ class Truth:
         if coverage is None:
             return
         if coverage.lost > self._lost:
+            self._measure(self._proven, coverage.lost_until, said=coverage.lost - self._lost)
             self._given_up.append((self._proven, coverage.lost_until))
         assert coverage.proven >= self._proven, "the frontier went back"
         self._proven, self._lost = coverage.proven, coverage.lost
@@ -54,15 +58,12 @@ class Truth:
         if coverage is None:
             return
         assert not (self.provable and coverage.lost), "time was given up although everything could be proven"
-        items = {item.id: item for item in self._listing.items}
+        self._firsts.check()
         counted = subject.counted()
-        for model, series in counted.items():
-            item = items[model]
-            assert len(series) == 1, f"{item} was counted {len(series)} times"
-            assert item.created > self._began - OPEN, f"{item} was counted, but is older than the start"
-            assert series[0].status == item.status.value, f"{item} was counted as {series[0].status}"
         watermark = subject.watermark()
         for item in self._listing.items:
+            older = item.created <= self._began - OPEN
+            assert not older or item.id not in counted, f"{item} was counted, but is older than the start"
             if coverage.origin < item.created <= coverage.proven and self._due(item):
                 assert item.id in counted or self._is_known(item), f"W has passed {item}, which nobody knows"
                 self._known.add(item.id)
@@ -92,27 +93,46 @@ class Truth:
         assert cover.open_gap(coverage, self._listing.now) <= OPEN, "the frontier does not move on"
         assert not self._waiting(), f"still waiting for {self._waiting()}"
         counted = subject.counted()
-        forgotten = []
-        for item in self._listing.items:
-            if item.created <= coverage.origin or item.id in counted or item.finished == NEVER:
-                continue
-            assert not self._due(item), f"{item} was never counted"
-            if item.id in self._waited_for:
-                forgotten.append(item)
+        assert not (missing := self.missing()), f"{missing} were never counted"
+        forgotten = [
+            item
+            for item in self._listing.items
+            if item.created > coverage.origin
+            and item.id in self._waited_for
+            and item.id not in counted
+            and not item.paused
+        ]
         assert len(forgotten) <= subject.value(catalog.VANISHED_ROWS), f"{forgotten} were waited for and then forgotten"
-        items = {item.id: item for item in self._listing.items}
-        for key, values in subject.books.totals.items():
-            item = items[key.model]
-            if values[slots.COMPLETIONS]:
-                prices = {item.credits, 2 * item.credits} if item.amended is not None else {item.credits}
-                assert values[slots.CREDITS] in prices, f"{item} was counted with {values[slots.CREDITS]}"
+
+    def due(self) -> list[Item]:
+        """The rows that had to be counted, if not yet: those that could be known, but for the paused ones."""
+        coverage = self._subject.coverage
+        if coverage is None:
+            return []
+        rows = self._listing.items
+        return [item for item in rows if item.created > coverage.origin and self._due(item) and not item.paused]
+
+    def missing(self) -> list[Item]:
+        """Those of them that are not counted."""
+        counted = self._subject.counted()
+        return [item for item in self.due() if item.id not in counted]
 
     def _waiting(self) -> list[Item]:
         """The rows still waited for, but for those that are paused for ever."""
         waiting = self._subject.waiting
         if not waiting:
             return []
-        return [item for item in self._listing.items if self._key(item).hash in waiting and item.finished < NEVER]
+        return [item for item in self._listing.items if self._key(item).hash in waiting and not item.paused]
+
+    def _measure(self, low: int, top: int, *, said: int) -> None:
+        """Hold how much time is said to be lost in (low, top] against the rows there that nobody knows."""
+        counted = self._subject.counted()
+        within = [item for item in self._listing.items if low < item.created <= top]
+        known = {item.id for item in within if item.id in counted or self._is_known(item)}
+        unknown = {item.created for item in within if item.id not in known and self._due(item)}
+        times = sorted(item.created for item in within if item.id in known)
+        least = gaps.least(unknown, times, self._listing.neighbours)
+        assert said >= least, f"{said} µs are said to be lost, but of {least} nothing is known"
 
     def _due(self, item: Item) -> bool:
         """Whether a row could be known, and must be: listed in time, not deleted, and in no time given up."""
@@ -147,5 +167,8 @@ class Truth:
         recent = sum(item.created > coverage.horizon - SECOND for item in self._listing.items)
         counted, vanished = subject.remembered()
         assert counted <= recent, f"{counted} ids are remembered of {recent} recent rows"
-        pending = sum(item.finished > item.visible for item in self._listing.items)
-        assert vanished + len(subject.waiting) <= pending
+        pending = [item.created for item in self._listing.items if item.ever_pending]
+        assert vanished + len(subject.waiting) <= len(pending)
+        lowest = coverage.horizon - (VANISHED_KEPT + 1) * SECOND
+        recent = sum(created > lowest for created in pending)
+        assert vanished <= recent, f"{vanished} vanished rows are remembered of {recent} recent ones"

@@ -53,7 +53,11 @@ class Upstream:
         self.failing = 0.0
         """How often a request fails."""
         self.wrong_dates = 0.0
-        """How often an answer's ``Date`` is an hour ahead."""
+        """How often an answer's ``Date`` is an hour ahead, or behind.
+
+        No more than six in a row, nor ahead while our own clock is fast. Eight in a row cannot be told from right ones:
+        of so many answers, ``ServerClock`` believes the earliest.
+        """
 
     async def get(self, path: str, params: Mapping[str, str | int], *, reserve: int = 0) -> Response:
         """Answer, after a wait for a place in the budget. Raises PollError."""
@@ -71,17 +75,21 @@ class Upstream:
         self._budget.take(now)
         self._edge("recorded")
         self._meanwhile()
+        struck = self._listing.struck
         if self._random.random() < self.failing:
+            struck["failed"] += 1
             raise PollError(self._random.choice(FAILURES), "as told")
         page = self._listing.get(dict(params))
         self._edge("fetched")
         # A Date is whole seconds and may be of before the listing was made.
         observed = (self._listing.now - self._random.randrange(SECOND)) // SECOND * SECOND
-        # Nobody can tell a wrong date from a right one while our own clock is fast too, nor if every date is wrong.
-        wrong = self._random.random() < self.wrong_dates and now <= self._listing.now and self._wrong_in_a_row < 6
+        ahead = self._random.choice((3600, -3600)) * SECOND
+        told = ahead < 0 or now <= self._listing.now
+        wrong = self._random.random() < self.wrong_dates and told and self._wrong_in_a_row < 6
         self._wrong_in_a_row = self._wrong_in_a_row + 1 if wrong else 0
         if wrong:
-            observed += 3600 * SECOND
+            struck["wrong date"] += 1
+            observed += ahead
         return Response(body(page), observed, observed + SECOND // 2 - now)
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 from exporter.models import SECOND, Status
 from tests.clocks import FakeClock
-from tests.listing import Item, Listing
+from tests.listing import NEVER, Change, Item, Listing
 
-LATEST = 600 * SECOND
-"""The longest (µs) that a row takes to be listed, unless it comes too late on purpose."""
+LATEST = 770 * SECOND
+"""The longest (µs) that a row takes to be listed, unless it comes too late on purpose: with what lies hide it for
+(``machine.HIDEABLE``), and ten seconds for clocks, as late as is allowed for."""
 
 RETURN = 6 * 86_400 * SECOND
 """How old (µs) a row may be that vanished while it was pending and comes back: a day less than is promised."""
-
-NEVER = 2**62
-"""When a paused row finishes."""
 
 
 class World:
@@ -89,28 +88,53 @@ class World:
 
     def delete_pending(self, count: int) -> None:
         """Delete rows that have not finished."""
-        pending = [item for item in self._listed() if item.finished > self._listing.now]
+        pending = [item for item in self._listed() if item.pending(self._listing.now)]
         self._delete(self.random.sample(pending, min(count, len(pending))))
 
     def restore(self) -> None:
         """List again, finished, what was deleted while it was pending, if that is not long ago."""
         now = self._listing.now
         for item in self._listing.items:
-            if item.deleted is not None and item.deleted < item.finished < NEVER and item.created > now - RETURN:
-                item.deleted, item.visible, item.finished = None, now, now + 1
-                self.restored.add(item.id)
+            if item.deleted is None or item.paused or item.created <= now - RETURN or not item.pending(item.deleted):
+                continue
+            item.deleted, item.visible = None, now
+            if not item.changes:
+                item.finished = now + 1
+            elif item.pending(now):
+                item.changes[-1] = replace(item.changes[-1], at=now + 1, finished=now + 1)
+            self.restored.add(item.id)
 
     def amend(self, count: int) -> None:
-        """Let finished rows say from now on that they cost twice as much."""
-        finished = [item for item in self._listed() if item.finished <= self._listing.now and item.amended is None]
+        """Let finished rows say something else from now on."""
+        finished = [item for item in self._listed() if not item.pending(self._listing.now)]
         for item in self.random.sample(finished, min(count, len(finished))):
-            item.amended = self._listing.now
+            self._change(item)
+
+    def _change(self, item: Item) -> None:
+        """It failed after all or did not, cost twice as much, wrote more tokens, or is pending again for a while."""
+        now, random = self._listing.now, self.random
+        said = item.says(now)
+        other = Status.ERROR if said.status is Status.SUCCESS else Status.SUCCESS
+        match random.randrange(4):
+            case 0:
+                item.changes.append(replace(said, at=now, status=other))
+            case 1:
+                item.changes.append(replace(said, at=now, credits=2 * said.credits))
+            case 2:
+                item.changes.append(replace(said, at=now, output_tokens=said.output_tokens + random.randrange(1, 500)))
+            case _:
+                again = now + random.randrange(60, 400) * SECOND
+                item.changes.append(replace(said, at=now, status=Status.PENDING, finished=None))
+                item.changes.append(Change(again, other, again, 3 * said.credits, said.output_tokens + 1))
 
     def pause(self) -> None:
         """Let the newest row that is pending stay so for ever."""
-        pending = [item for item in self._listed() if item.finished > self._listing.now]
+        now = self._listing.now
+        pending = [item for item in self._listed() if item.pending(now)]
         for item in pending[-1:]:
-            item.finished = NEVER
+            if item.finished > now:
+                item.finished = NEVER
+            item.changes = [change for change in item.changes if change.at <= now]
 
     def _some_time(self) -> int:
         """How many seconds a row is pending: most are not, a few for more than an hour."""
