@@ -89,6 +89,10 @@ def _week(machine: Machine) -> None:
         machine.poll(cycles=2)
 
 
+def _killed(machine: Machine) -> None:
+    machine.die(edge="inside", passage=1)
+
+
 def _decided(machine: Machine) -> None:
     machine.everything_listed_is_decided()
 
@@ -124,6 +128,12 @@ VANISHED = Lead(Paging.OFFSET, None, [_vanish, _week])
 DISORDER = Lead(Paging.OFFSET, "by_change", [_rows, _unread(2, restless=False), _amend, _decided], starved=True)
 """More rows than a few cycles read, in a list that is never in order: they are counted, or said to be lost."""
 
+KILLED = Lead(Paging.OFFSET, None, [_rows, _killed, _rows, _killed, _poll])
+"""Killed in the middle of a transaction."""
+
+LATE = Lead(Paging.CURSOR, None, [_rows, _rows, _rows, _poll])
+"""Of so many rows a few are listed late."""
+
 LEADS = {
     "rows move up": UPWARDS,
     "wrong dates": WRONG_DATES,
@@ -137,4 +147,6 @@ LEADS = {
     "amended": AMENDED,
     "vanished": VANISHED,
     "disorder for ever": DISORDER,
+    "killed": KILLED,
+    "listed late": LATE,
 }

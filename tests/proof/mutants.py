@@ -17,6 +17,8 @@ from tests.proof.leads import (
     CUT,
     DISORDER,
     HIDDEN_TIES,
+    KILLED,
+    LATE,
     NO_MORE,
     OLD_LIST,
     TIES,
@@ -80,6 +82,7 @@ MUTANTS = (
     _mutant(
         "seals up to now, without waiting for rows that are listed late",
         (coverage, "_target", "started - coverage.max_lateness - CLOCK_MARGIN", "started - CLOCK_MARGIN"),
+        lead=LATE,
     ),
     _mutant(
         "forgets ids above the watermark",
@@ -98,6 +101,7 @@ MUTANTS = (
             '        self._db.execute("COMMIT")\n        self._db.execute("BEGIN IMMEDIATE")\n'
             '        self._db.executemany(\n            "DELETE FROM waiting',
         ),
+        lead=KILLED,
     ),
     _mutant(
         "publishes before the commit",
