@@ -472,6 +472,19 @@ def test_a_list_that_the_copy_knows_goes_on_from_there_and_another_is_a_gap(path
         highwater.mark_path(path).unlink(missing_ok=True)
 
 
+def test_what_was_lost_before_is_still_lost_after_a_rollback(path: Path) -> None:
+    with opened(path) as store:
+        store.commit(page(2))
+    path.unlink()
+    with opened(path):  # knows that LIST was lost
+        pass
+    mark = HighWater("of another run", 5, {highwater.frontier_key(OTHER_LIST): START})
+    highwater.write(highwater.mark_path(path), mark)
+    with opened(path) as store:
+        assert store.rolled_back
+        assert (store.lost_frontier(LIST), store.lost_frontier(OTHER_LIST)) == (START + 2 * SECOND, START)
+
+
 def test_a_mark_of_the_first_version_does_not_know_when_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db.mark"
     path.write_bytes(b'{"epoch":"e","commits":1,"proven":{"acme/completions":2}}')
