@@ -136,6 +136,8 @@ class SourcePoller:
             self.status.up = True
         if self.walking:  # what follows may take a while; otherwise the cycle ends, and publishes, now
             self._show_progress()
+        # The wait for the first page is not taken from the others: rows that are left out wait for the next sweep.
+        newest_by = self._clock.monotonic() + READING_SHARE * self.source.interval
         budget = self._allotment.longest_head[self.key] - 1
         coverage = self.intake.coverage
         # Where a sweep has just begun above unread rows, nothing new is known of how fast they come.
@@ -143,7 +145,7 @@ class SourcePoller:
         outrun = steady and noticed and self.status.outrun
         while walk is not None:
             try:
-                more = await self._fetch_by(latest, walk.position, walk.limit) if budget > 0 else None
+                more = await self._fetch_by(newest_by, walk.position, walk.limit) if budget > 0 else None
             except PollError:
                 self.intake.break_off(walk)
                 raise

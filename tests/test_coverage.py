@@ -258,6 +258,21 @@ def test_a_backlog_is_read_once_a_later_sweep_has_reached_its_end(backlog_from: 
     assert (after.backlog_from, after.backlog_to) == ((0, 0) if read else (backlog_from, PROVEN + 10))
 
 
+@pytest.mark.parametrize(("reached", "read"), [(PROVEN, True), (PROVEN + 1, False)])
+def test_what_an_earlier_sweep_has_proven_of_a_backlog_need_not_be_reached_again(reached: int, read: bool) -> None:
+    coverage = sweeping(cover.backlog(KNOWN, NOW, PROVEN - HOUR), floor=0)
+    assert (swept(coverage, reaching(reached)).coverage.backlog_from == 0) is read
+
+
+@pytest.mark.parametrize("noticed", [NOW, NOW + 1], ids=["by this sweep", "by the next"])
+def test_what_an_earlier_sweep_has_proven_of_a_backlog_takes_no_time(noticed: int) -> None:
+    proven, older = (
+        sweeping(cover.backlog(KNOWN, noticed, down_to), floor=PROVEN, lo=NOW - 60 * SECOND)
+        for down_to in (PROVEN, PROVEN - HOUR)
+    )
+    assert cover.eta(older, NOW + 60 * SECOND, 1) == cover.eta(proven, NOW + 60 * SECOND, 1)
+
+
 @pytest.mark.parametrize(
     ("coverage", "unread", "overtaken"),
     [

@@ -413,6 +413,24 @@ def test_a_sweep_ends_before_the_next_poll_however_much_of_the_budget_is_left(
     asyncio.run(run())
 
 
+def test_newest_rows_are_read_however_long_the_first_page_had_to_wait(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, requests_per_minute=20, start="2h") as it:
+            it.api.add(1000)
+            await it.poll()
+            before = it.value(catalog.ROWS, "counted")
+            assert it.poller.walking, "a sweep that these rows have to go before"
+            it.api.add(45)
+            for _ in range(20):
+                it.runtime.budgets["a"].take(it.clock.now())
+            began = it.clock.monotonic()
+            await it.poll(0)
+            assert it.clock.monotonic() - began > 0.8 * 60
+            assert it.value(catalog.ROWS, "counted") - before >= 45
+
+    asyncio.run(run())
+
+
 def test_newest_rows_that_could_not_all_be_read_are_a_backlog(tmp_path: Path) -> None:
     async def run() -> None:
         async with rig(tmp_path, requests_per_minute=10, start="2h") as it:

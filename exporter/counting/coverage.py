@@ -173,6 +173,11 @@ def backlog(coverage: Coverage, noticed: int, down_to: int) -> Coverage:
     return replace(coverage, backlog_from=noticed, backlog_to=lowest)
 
 
+def _unread_from(coverage: Coverage) -> int:
+    """Where the backlog begins by now: what an earlier sweep has proven of it is read."""
+    return max(coverage.backlog_to, coverage.proven)
+
+
 def overtaken(coverage: Coverage, unread: int) -> bool:
     """Whether the newest page left more time ``unread`` (µs) above the running sweep than the sweep has to prove.
 
@@ -190,9 +195,9 @@ def eta(coverage: Coverage, now: int, least_elapsed: int) -> float | None:
         return None
     walked = walk.started - walk.lo
     if walk.started >= coverage.backlog_from:
-        left = max(0, walk.lo - coverage.backlog_to)
+        left = max(0, walk.lo - _unread_from(coverage))
     else:  # the running sweep began before the backlog: another one has to follow it, from the top
-        left = max(0, walk.lo - walk.floor) + now - coverage.backlog_to
+        left = max(0, walk.lo - walk.floor) + now - _unread_from(coverage)
     return left * max(now - walk.started, least_elapsed) / walked / SECOND if walked > 0 else None
 
 
@@ -243,7 +248,7 @@ def _sweep(coverage: Coverage, pending: dict[int, Waiting], outcome: walks.Outco
     # While rows are looked for below the frontier, none may be forgotten until a sweep has come down to the horizon.
     bottom = coverage.horizon if coverage.deep else coverage.proven
     proves = outcome.joined and (walk.ended or walk.lo <= bottom)
-    if outcome.joined and walk.started >= coverage.backlog_from and (walk.ended or walk.lo <= coverage.backlog_to):
+    if outcome.joined and walk.started >= coverage.backlog_from and (walk.ended or walk.lo <= _unread_from(coverage)):
         coverage = replace(coverage, backlog_from=0, backlog_to=0)
     if not proves:
         return Sealed(replace(coverage, sweep=None if done else walk), unprovable=outcome.unprovable)

@@ -154,7 +154,8 @@ LAST_SUCCESS = _gauge(
 )
 WATERMARK = _gauge(
     "vlmrun_exporter_watermark_timestamp_seconds",
-    "Every row created before this time has been counted: proven by a walk over the list. 0 before the first poll.",
+    "Every row created before this time has been counted, as a walk over the list has proven, or is reported as lost."
+    " 0 before the first poll.",
     *LIST,
 )
 POLL_INTERVAL = _gauge("vlmrun_exporter_poll_interval_seconds", "Configured time between polls of the list.", *LIST)

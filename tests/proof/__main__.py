@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--scale",
         type=float,
         default=1.0,
-        help="1 (the default) takes hours, 0.01 minutes; named-mutants and outrun are short and do not scale",
+        help="how much of it: 1 (the default) takes hours, 0.01 a few minutes; outrun and named-mutants do not scale",
     )
     given = parser.parse_args(arguments)
     if unknown := set(given.parts) - PARTS.keys():

@@ -34,6 +34,11 @@ def test_kills_amid_a_catch_up_cost_a_few_requests(proven: Proven) -> None:
     assert killed.requests <= plain.requests + 4 * 3
 
 
+def test_a_catch_up_amid_bursts_ends_although_the_newest_rows_were_left_out_again_and_again(proven: Proven) -> None:
+    result = catch_up(Outage(1, Paging.CURSOR, rate=None, requests_per_minute=10, kills=2, seed=3))
+    proven(result.figures())
+
+
 @pytest.mark.parametrize("paging", Paging)
 def test_arrivals_that_outrun_the_budget_are_said_and_a_larger_budget_ends_it(paging: Paging, proven: Proven) -> None:
     result = outrun(paging)
