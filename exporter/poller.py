@@ -159,8 +159,12 @@ class SourcePoller:
         await self._walk(self._allotment.grant(self.key, self._active()), latest)
 
     async def _walk(self, pages: int, latest: float) -> None:
-        """Read up to ``pages`` pages, until ``latest``: of the sweep, then of the walk back for credit budgets."""
+        """Read up to ``pages`` pages, until ``latest``: of the sweep, then of the walk back for credit budgets.
+
+        Where the newest rows alone take longer than that, one page is read all the same, if the budget has room now.
+        """
         self._starved += 1
+        latest = max(latest, self._clock.monotonic())
         for _ in range(max(pages, self._starved // PATIENCE)):
             errand = self.intake.errand(self._server_time())
             if errand is None:

@@ -413,6 +413,23 @@ def test_a_sweep_ends_before_the_next_poll_however_much_of_the_budget_is_left(
     asyncio.run(run())
 
 
+def test_a_sweep_goes_on_page_by_page_where_the_newest_rows_alone_take_longer_than_the_interval(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, requests_per_minute=600, start="2h", timeout="100s") as it:
+            it.api.add(200)
+
+            def slow(request: Request) -> bytes:
+                it.clock.advance(70)
+                return it.api.page(request)
+
+            it.api.override = slow
+            for cycle in range(1, 6):
+                await it.poll(0)
+                assert len(it.api.requests) >= 2 * cycle, "the newest page, and at least one more"
+
+    asyncio.run(run())
+
+
 def test_newest_rows_are_read_however_long_the_first_page_had_to_wait(tmp_path: Path) -> None:
     async def run() -> None:
         async with rig(tmp_path, requests_per_minute=20, start="2h") as it:
