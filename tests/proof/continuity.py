@@ -64,12 +64,16 @@ class Run:
     observed: Mapping[str, Mapping[tuple[str, ...], int]] = field(default_factory=dict)
     """How many rows each histogram had to observe, by `LABELS`."""
 
-    def watch(self, scrapes: int) -> None:
-        """Let every Prometheus scrape so often, or try to."""
-        enough = [_scrapes(server) + scrapes for server in self.servers]
+    def watch(self, scrapes: int, *, good: bool = False) -> None:
+        """Let every Prometheus scrape so often, or try to; on a busy machine not every scrape is ``good``."""
+
+        def number(server: Prometheus) -> float:
+            return len(good_scrapes(server)) if good else _tries(server)
+
+        enough = [number(server) + scrapes for server in self.servers]
 
         def done() -> bool:
-            return all(_scrapes(server) >= each for server, each in zip(self.servers, enough, strict=True))
+            return all(number(server) >= each for server, each in zip(self.servers, enough, strict=True))
 
         until(done, 120, f"{scrapes} scrapes", every=0.2)
 
@@ -183,7 +187,7 @@ def observed(binary: Path, folder: Path, *, rounds: int, seed: int, rate: float)
         run.truth = expected(run.upstream.truth())
         run.observed = _observed(run.upstream)
         until(lambda: compare(run.truth, counted(run.exporter.scrape())), 60, "all is counted and shown", every=0.5)
-        run.watch(2)
+        run.watch(2, good=True)
         run.peak = max(run.peak, peak_rss(run.exporter.process.pid))
         yield run
 
@@ -199,14 +203,14 @@ def judged(run: Run) -> Figures:
         figures.doubled = max(figures.doubled, verdict.doubled)
         fallen = decreases(series)
         figures.decreases += len(fallen)
-        figures.scrapes += len(scrapes(server))
+        figures.scrapes += len(good_scrapes(server))
         at = last_scrape(server)
         figures.problems += [
             *verdict.differences,
             *compare(run.truth, increased(server, WINDOW, at)).differences,
             *fallen,
             *resets(server, sorted({each.labels["__name__"] for each in series}), at),
-            *births_not_at_0(series, scrapes(server)),
+            *births_not_at_0(series, good_scrapes(server)),
             *miscounted(run.observed, series),
         ]
     figures.problems += disagreements(*stored)
@@ -278,17 +282,17 @@ def completions(stored: Sequence[Series]) -> list[Series]:
     return [series for series in stored if not series.labels["__name__"].startswith("vlmrun_exporter_")]
 
 
-def scrapes(server: Prometheus) -> list[float]:
+def good_scrapes(server: Prometheus) -> list[float]:
     """When scrapes were good (s)."""
     return [at for series in server.raw(f"up[{WINDOW}]") for at, value in series.samples if value]
 
 
 def last_scrape(server: Prometheus) -> float:
     """When the last good scrape was (s): the time of the last samples."""
-    return max(scrapes(server))
+    return max(good_scrapes(server))
 
 
-def _scrapes(server: Prometheus) -> float:
+def _tries(server: Prometheus) -> float:
     """How often Prometheus has scraped, or tried to."""
     return server.value(f"count_over_time(up[{WINDOW}])") or 0.0
 

@@ -23,7 +23,6 @@ _SURVIVOR = re.compile(
     r"^### `(?P<function>[\w.]+)`$\s+```diff\n(?P<diff>.*?)^```$(?P<reason>.*?)(?=^### |\Z)", re.M | re.S
 )
 _ROW = re.compile(r"^\| `([\w.]+)` \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| ([\d.]+)% \| (\S+) \|$", re.MULTILINE)
-_TOTAL = re.compile(r"^\| all \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| ([\d.]+)% \| \|$", re.MULTILINE)
 
 
 @dataclass(frozen=True, order=True, slots=True)
