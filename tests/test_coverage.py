@@ -111,6 +111,13 @@ def test_a_newest_row_that_stays_hidden_is_taken_for_deleted_in_the_end(waited: 
     assert cover.look(hidden, page(NOW - 200, observed=later)) == (expected, usable)
 
 
+def test_an_answer_believed_too_early_does_not_shorten_how_long_a_hidden_row_is_waited_for() -> None:
+    known = replace(KNOWN, horizon=NOW - 3 * HOUR)
+    early, _ = cover.look(known, page(NOW - 2 * HOUR, observed=NOW - HOUR))
+    assert early == replace(known, regressed_since=known.newest)
+    assert cover.look(early, page(NOW - 2 * HOUR, observed=NOW + 8 * SECOND)) == (early, False)
+
+
 def test_an_emptied_list_is_believed_in_the_end() -> None:
     hidden = replace(KNOWN, regressed_since=NOW - HOUR)
     assert cover.look(hidden, page(observed=NOW)) == (replace(KNOWN, newest=0, regressed_since=0), True)

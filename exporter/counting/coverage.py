@@ -140,7 +140,8 @@ def look(coverage: Coverage, page: Page) -> tuple[Coverage, bool]:
     known = min(coverage.newest, page.observed)
     if newest >= known or known <= coverage.horizon:
         return replace(coverage, newest=max(newest, coverage.newest), regressed_since=0), True
-    since = coverage.regressed_since or page.observed
+    # Whatever this answer's clock says: the row cannot have been hidden before it was created.
+    since = coverage.regressed_since or max(page.observed, coverage.newest)
     if page.observed - since >= REGRESSION_PATIENCE:
         return replace(coverage, newest=newest, regressed_since=0), True
     return replace(coverage, regressed_since=since), False
