@@ -22,15 +22,11 @@ from tests.proof.continuity import (
     COUNTERS,
     WINDOW,
     Run,
-    births_not_at_0,
-    completions,
-    decreases,
-    disagreements,
     judged,
     last_scrape,
-    miscounted,
     observed,
 )
+from tests.proof.stored import births_not_at_0, completions, decreases, disagreements, miscounted
 
 COUNTED = "vlmrun_completions_total"
 
