@@ -22,8 +22,8 @@ def decreases(stored: Sequence[Series]) -> list[str]:
 def births_not_at_0(stored: Sequence[Series], scraped: Sequence[float]) -> list[str]:
     """Every series of completions whose first sample is not 0: what it missed is missing from ``increase()``.
 
-    ``scraped`` is when scrapes were good: a machine so busy that none was for as long as births are held is told apart from an
-    exporter that does not hold.
+    ``scraped`` is when scrapes were good: a machine so busy that none was for as long as new series are held at 0 is
+    told apart from an exporter that does not hold them.
     """
     found = []
     for series in completions(stored):
