@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
 
@@ -168,12 +169,7 @@ class Daemon:
         self._tasks: set[asyncio.Task[str | None]] = set()
         self._describe()
         self._note_reload(True)
-        if self._store.rolled_back:
-            log.error(
-                "the ledger is older than what was published: restored from a copy? completion metrics are withheld"
-                " until every list has been walked again",
-                ledger=str(self._store.path),
-            )
+        self._describe_ledger()
 
     def _build(self, config: Config) -> Runtime:
         return Runtime(
@@ -187,6 +183,24 @@ class Daemon:
             user_agent=f"vlmrun-exporter/{__version__}",
             on_secret=self._redactor.add,
         )
+
+    def _describe_ledger(self) -> None:
+        """Log where counters begin, unless they simply go on."""
+        store, ledger = self._store, str(self._store.path)
+        if store.rolled_back:
+            log.error(
+                "the ledger is older than what was published: restored from a copy? completion metrics are withheld"
+                " until every list has been walked again",
+                ledger=ledger,
+            )
+        elif store.empty and (since := store.lost_since) is not None:
+            log.error(
+                "the ledger is gone: counters begin at 0, and the time since it was complete is reported as lost",
+                ledger=ledger,
+                complete_until=datetime.fromtimestamp(since / SECOND, UTC).isoformat(timespec="seconds"),
+            )
+        elif store.empty:
+            log.info("a new ledger: counters begin at 0", ledger=ledger)
 
     async def _reload(self) -> str | None:
         try:

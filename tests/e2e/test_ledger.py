@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,13 @@ FAILURES = "vlmrun_exporter_poll_failures_total"
 GAP = "vlmrun_exporter_coverage_gap_seconds"
 ROLLED_BACK = "vlmrun_exporter_ledger_rolled_back"
 UP = "vlmrun_exporter_source_up"
+WATERMARK = "vlmrun_exporter_watermark_timestamp_seconds"
+
+
+def log_line(exporter: Exporter, words: str) -> str:
+    """The one line of an exporter's log that says so."""
+    (line,) = (line for line in exporter.logs.splitlines() if words in line)
+    return line
 
 
 def everything_is_counted(upstream: Standin, exporter: Exporter) -> bool:
@@ -94,10 +103,20 @@ def test_a_ledger_that_is_lost_is_told_from_a_first_start(calm: Standin, tmp_pat
     with Exporter(config) as exporter:
         exporter.ready()
         assert exporter.scrape().sum(GAP, state="lost") == 0
+        assert "level=info" in log_line(exporter, "a new ledger")
+        assert exporter.stop().code == 0
+    with Exporter(config) as exporter:
+        exporter.ready()
+        assert " ledger=" not in exporter.logs, "it goes on, there is nothing to be said of it"
+        complete = min(sample.value for sample in exporter.scrape().samples(WATERMARK))
         assert exporter.stop().code == 0
     (tmp_path / "ledger.db").unlink()
     with Exporter(config) as exporter:
         exporter.ready()
+        said = log_line(exporter, "the ledger is gone")
+        assert "level=error" in said
+        (until_then,) = re.findall(r"complete_until=(\S+)", said)
+        assert datetime.fromisoformat(until_then).timestamp() == pytest.approx(complete, abs=10)
         # From what the lost ledger had proven, which is poll.max_lateness ago, until now.
         for source in ("completions", "executions", "requests"):
             assert 600 <= exporter.scrape().value(GAP, source=source, state="lost") < 660
