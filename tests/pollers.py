@@ -53,7 +53,7 @@ class Api:
 
     def reply(self, status: int, body: object, **headers: str) -> bytes:
         seconds = self.clock.now() // SECOND + self.skew
-        return answer(status, json.dumps(body).encode(), date=_http_date(seconds), **headers)
+        return answer(status, json.dumps(body).encode(), date=formatdate(seconds, usegmt=True), **headers)
 
     async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
         self.requests.append(request)
@@ -61,11 +61,6 @@ class Api:
             writer.write(self.reply(200, []))
         else:
             writer.write(self.override(request) if self.override else self.page(request))
-
-
-def _http_date(seconds: int) -> str:
-
-    return formatdate(seconds, usegmt=True)
 
 
 @dataclass

@@ -32,7 +32,7 @@ def test_the_compressed_form_is_the_same(exposition: Exposition, accept: str) ->
     assert len(packed.body) < len(plain.body) / 3
 
 
-def test_another_decoder_reads_every_member_too(exposition: Exposition) -> None:
+def test_another_decoder_reads_all_of_it_too(exposition: Exposition) -> None:
     packed = exposition.scrape("", packed=True).body
     unpacked = subprocess.run(["gzip", "-dc"], input=packed, capture_output=True, check=True).stdout
     assert unpacked.startswith(published(body(exposition)))

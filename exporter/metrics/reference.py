@@ -45,8 +45,8 @@ their names. Later ones are counted as `other`, and in `vlmrun_exporter_label_ov
 between 0 and 1.
 
 **Freshness.** The lists are polled on a timer, and samples carry no timestamp: a value is as old as the last poll
-that worked, `vlmrun_exporter_last_success_timestamp_seconds`. Up to when *every* row is proven to be counted is
-`vlmrun_exporter_watermark_timestamp_seconds`, which trails by `poll.max_lateness` (15m) or more.
+that worked, `vlmrun_exporter_last_success_timestamp_seconds`. Up to when *every* row is proven to be counted, or
+reported as lost, is `vlmrun_exporter_watermark_timestamp_seconds`, which trails by `poll.max_lateness` (15m) or more.
 
 **Exemplars.** In OpenMetrics, the buckets of duration and cost, errors, and slow low-token completions name the
 latest completion they counted, as `completion_id`.

@@ -101,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--scale",
         type=float,
         default=1.0,
-        help="how much of it: 1 (the default) takes hours, 0.01 a few minutes; outrun and named-mutants do not scale",
+        help="how much of it: 1 (the default) takes hours; mutmut, truncation and catch-up are short below 1,"
+        " outrun and named-mutants are always the same",
     )
     given = parser.parse_args(arguments)
     if unknown := set(given.parts) - PARTS.keys():
