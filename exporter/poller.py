@@ -278,7 +278,7 @@ class SourcePoller:
         """Publish what has been read so far: what follows may take a while."""
         self._shown = self._clock.monotonic()
         self.show()
-        self._publisher.publish()
+        self._publisher.publish_soon()
 
     def _save(self) -> None:
         """Make the cycle's own counters durable, then show them."""
@@ -287,7 +287,7 @@ class SourcePoller:
         except PollError as error:
             log.warning("the exporter's own counters could not be saved", error=str(error))
             self._publisher.ledger_fails(True)
-        self._publisher.publish()
+        self._publisher.publish_soon()
 
     def watermark(self) -> int | None:
         """Every row created before this (µs) has been counted; None before the first poll."""

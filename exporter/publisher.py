@@ -25,6 +25,12 @@ from exporter.models import (
     SourceKey,
 )
 
+QUICK = 0.1
+"""A rendering that takes at most so many seconds is never put off."""
+
+RENDERING_SHARE = 0.25
+"""Share of the time that longer ones may take at most: polls, sweeps and scrapes are served by the same thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -55,6 +61,8 @@ class Publisher:
         self._worst_shown: tuple[object, ...] = ()
         self._period_end = 0
         self._ledger_fails = False
+        self._put_off = False
+        self._rests_until = 0.0
         self.adopt(terms)
         books.on_change(self._changed.update)
 
@@ -69,17 +77,28 @@ class Publisher:
         self._ledger_fails = fails
 
     def due(self) -> bool:
-        """Whether time alone has changed what /metrics should show."""
+        """Whether time alone has changed what /metrics should show, or what was put off may be shown by now."""
+        if self._rests():
+            return False
         now = self._clock.now()
         birth = self._births.next_due()
         return (
-            (birth is not None and birth <= self._uptime() and not self._books.store.rolled_back)
+            self._put_off
+            or (birth is not None and birth <= self._uptime() and not self._books.store.rolled_back)
             or now >= self._period_end
             or worst.top(self._books.offenders, now) != self._worst_shown
         )
 
+    def publish_soon(self) -> None:
+        """Render the committed state now, or once it is due if rendering takes long and was done just now."""
+        if self._rests():
+            self._put_off = True
+        else:
+            self.publish()
+
     def publish(self) -> None:
         """Render the committed state; what a scrape sees changes at once, from one whole to the next."""
+        began = self._clock.monotonic()
         if not self._books.store.rolled_back:
             self._refresh()
             if self._release():
@@ -89,6 +108,10 @@ class Publisher:
         self._exposition.publish(
             lambda: chain(completions.collect(snapshot), self._telemetry.collect(unsaved=self._ledger_fails))
         )
+        ended = self._clock.monotonic()
+        took = ended - began
+        self._rests_until = ended + (took / RENDERING_SHARE - took if took > QUICK else 0.0)
+        self._put_off = False
 
     def budgets(self, now: int) -> tuple[BudgetState, ...]:
         """Every budget of every account, as of ``now``."""
@@ -105,6 +128,9 @@ class Publisher:
         self._births.release_all(self._books.totals)
         self._changed.update(self._books.totals)
         self.publish()
+
+    def _rests(self) -> bool:
+        return self._clock.monotonic() < self._rests_until
 
     def _uptime(self) -> int:
         """A time in µs that no setting of the clock moves, for series whose time at 0 must not be cut or drawn out."""

@@ -53,8 +53,15 @@ class Recorder(Exposition):
     families: tuple[Metric, ...] = ()
     renders = False
 
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.takes = 0.0
+        """Seconds that a rendering takes."""
+
     def publish(self, collect: Callable[[], Iterable[Metric]]) -> None:
         self.families = tuple(collect())
+        self._clock.advance(self.takes)
         if self.renders:
             super().publish(lambda: self.families)
 
@@ -83,7 +90,7 @@ class Exporter:
         self.store._db.execute("PRAGMA synchronous = OFF")  # no power fails here
         self.books = Books(self.store, layout())
         self.telemetry = Telemetry(self.books.counters)
-        self.exposition = Recorder()
+        self.exposition = Recorder(self.clock)
         self.publisher = Publisher(
             books=self.books,
             telemetry=self.telemetry,

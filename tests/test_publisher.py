@@ -39,6 +39,55 @@ def test_a_scrape_reads_what_is_published(exporter: Exporter, clock: FakeClock) 
         clock.advance(HOLD)
 
 
+# How often
+
+
+def counted(exporter: Exporter) -> list[float]:
+    return only(exporter.scrape(), catalog.COMPLETIONS.name, status="success", late="false")
+
+
+def test_what_is_rendered_quickly_is_published_at_once(exporter: Exporter, clock: FakeClock) -> None:
+    exporter.publisher.adopt(replace(TERMS, birth_hold=0))
+    exporter.exposition.takes = 0.1
+    for number in range(1, 4):
+        exporter.count(row(f"row {number}"))
+        exporter.publisher.publish_soon()
+        assert counted(exporter) == [number]
+        assert not exporter.publisher.due()
+
+
+def test_rendering_that_takes_long_takes_a_quarter_of_the_time_at_most(exporter: Exporter, clock: FakeClock) -> None:
+    exporter.publisher.adopt(replace(TERMS, birth_hold=0))
+    exporter.exposition.takes = 2.0
+    exporter.count(row("a"))
+    exporter.publisher.publish_soon()
+    assert counted(exporter) == [1]
+    clock.advance(5.75)
+    assert not exporter.publisher.due(), "nothing has been put off"
+    exporter.count(row("b"))
+    exporter.publisher.publish_soon()
+    assert counted(exporter) == [1]
+    assert not exporter.publisher.due()
+    clock.advance(0.25)
+    assert exporter.publisher.due()
+    exporter.publish()
+    assert counted(exporter) == [2]
+    clock.advance(6)
+    assert not exporter.publisher.due(), "what was put off has been published"
+    exporter.count(row("c"))
+    exporter.publisher.publish_soon()
+    assert counted(exporter) == [3]
+
+
+def test_a_reload_is_published_at_once_however_long_rendering_takes(exporter: Exporter) -> None:
+    exporter.publisher.adopt(replace(TERMS, birth_hold=0))
+    exporter.exposition.takes = 2.0
+    exporter.publish()
+    exporter.count(row("a"))
+    exporter.publish()
+    assert counted(exporter) == [1]
+
+
 # What time alone changes
 
 

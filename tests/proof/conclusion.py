@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from exporter.models import SECOND
 from tests.e2e.process import Exporter
 from tests.e2e.scrape import Scrape
 from tests.e2e.standin import Standin, Totals, Verdict, compare, counted, expected
@@ -22,18 +23,18 @@ lateness, which is fewer rows than half of these at the rates of the stand-in.""
 def conclude(upstream: Standin, exporter: Exporter, *, settle: bool, catch_up: float) -> tuple[Verdict, Scrape]:
     """Let no more rows come, wait until everything is counted and every list was read once more, and judge.
 
-    The result is what differs after ``catch_up`` seconds in which nothing more was counted; or, once nothing differs,
-    what differs after that: a row that the next sweep counts a second time is doubled. Raises AssertionError if the
-    lists are not read within ``catch_up`` seconds more.
+    The result is what differs after ``catch_up`` seconds in which nothing more was counted, and no more time up to the
+    last row proven; or, once nothing differs, what differs after that: a row that the next sweep counts a second time
+    is doubled. Raises AssertionError if the lists are not read within ``catch_up`` seconds more.
     """
     if settle:
         upstream.freeze()
         until(lambda: upstream.truth().unsettled == 0, catch_up, "every row has settled", every=1.0)
     else:
         upstream.clock.stop()
-    truth = expected(upstream.truth())
+    truth, end = expected(upstream.truth()), upstream.clock.now() / SECOND
     deadline = time.monotonic() + catch_up
-    rows = 0.0
+    best = [0.0, 0.0]
     while True:
         scrape = exporter.scrape()
         verdict = compare(truth, counted(scrape))
@@ -41,8 +42,10 @@ def conclude(upstream: Standin, exporter: Exporter, *, settle: bool, catch_up: f
             break
         if time.monotonic() > deadline:
             return verdict, scrape
-        if (now := scrape.sum("vlmrun_completions_total")) > rows:
-            rows, deadline = now, time.monotonic() + catch_up
+        marks = [sample.value for sample in scrape.samples("vlmrun_exporter_watermark_timestamp_seconds")]
+        come = [scrape.sum("vlmrun_completions_total"), sum(min(mark, end) for mark in marks)]
+        if any(now > before for before, now in zip(best, come, strict=True)):
+            best, deadline = [max(pair) for pair in zip(best, come, strict=True)], time.monotonic() + catch_up
         time.sleep(0.5)
     last = until(lambda: reread(truth, scrape, exporter.scrape()), catch_up, "every list was read once more", every=0.2)
     return compare(truth, counted(last)), last

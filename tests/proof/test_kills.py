@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from exporter.models import SECOND
 from exporter.simulator.truth import Key
 from tests.e2e.host import free_port
 from tests.e2e.process import Exporter, configuration, write
@@ -149,8 +150,10 @@ class Told:
         return self._scrapes.pop(0) if len(self._scrapes) > 1 else self._scrapes[0]
 
 
-def shown(upstream: Standin, *, polls: int = 10, failures: int = 3, rows: int = 100_000, doubled: int = 0) -> Scrape:
-    """What an exporter shows that has counted everything, and of one series ``doubled`` rows twice."""
+def shown(
+    upstream: Standin, *, polls: int = 10, failures: int = 3, rows: int = 100_000, doubled: int = 0, proven: float = 0.0
+) -> Scrape:
+    """What an exporter shows that has counted everything up to ``proven`` (s), of one series ``doubled`` rows twice."""
     lines = []
     for key, sums in expected(upstream.truth()).items():
         labels = ",".join(f'{name}="{value}"' for name, value in zip(LABELS, key, strict=True))
@@ -166,6 +169,7 @@ def shown(upstream: Standin, *, polls: int = 10, failures: int = 3, rows: int = 
         lines.append(f'vlmrun_exporter_polls_total{{source="{source}"}} {polls}')
         lines.append(f'vlmrun_exporter_poll_failures_total{{source="{source}",reason="timeout"}} {failures}')
         lines.append(f'vlmrun_exporter_rows_total{{source="{source}",outcome="duplicate"}} {rows}')
+        lines.append(f'vlmrun_exporter_watermark_timestamp_seconds{{source="{source}"}} {proven}')
     return Scrape("\n".join(lines) + "\n")
 
 
@@ -193,6 +197,18 @@ def test_that_everything_agrees_is_believed_only_once_every_list_was_read_again(
         told = Told(shown(upstream), shown(upstream, **later))
         with pytest.raises(AssertionError, match="every list was read once more"):
             conclude(upstream, cast(Exporter, told), settle=False, catch_up=0.3)
+
+
+@pytest.mark.parametrize(("before", "counted"), [(60.0, True), (-60.0, False)], ids=["up to the last row", "beyond it"])
+def test_an_exporter_that_proves_more_time_is_waited_for(before: float, counted: bool) -> None:
+    with standin(rate=0.5, history=120.0, seed=2) as upstream:
+        upstream.clock.stop()
+        start = upstream.clock.now() / SECOND - before
+        missing = [shown(upstream, doubled=-1, proven=start + number) for number in range(4)]
+        told = Told(*missing, shown(upstream), shown(upstream, polls=13, rows=200_000))
+        verdict, _ = conclude(upstream, cast(Exporter, told), settle=False, catch_up=0.7)
+        assert bool(verdict) is counted
+        assert verdict.lost == (0 if counted else 1)
 
 
 def test_how_far_the_slowest_list_is_behind_is_read_from_a_scrape() -> None:
