@@ -202,6 +202,12 @@ def test_a_pending_row_vanishes_if_a_proven_sweep_does_not_show_it(created: int,
     assert sealed.vanished == ((7,) if vanished else ())
 
 
+def test_a_pending_row_that_needs_no_proof_yet_does_not_vanish() -> None:
+    ceiling = PROVEN + 100
+    pending = {place: Waiting(created=ceiling + place, seen=NOW - 1) for place in range(2)}
+    assert swept(sweeping(ceiling=ceiling), reaching(PROVEN), pending).vanished == (0,)
+
+
 def test_at_the_end_of_the_list_every_pending_row_that_was_not_shown_vanishes() -> None:
     pending = {7: Waiting(created=0, seen=NOW - 1), 8: Waiting(created=6, seen=NOW)}
     assert swept(sweeping(), page(NOW + 1, NOW), pending).vanished == (7,)

@@ -301,8 +301,13 @@ def _move(coverage: Coverage, proven: int) -> Coverage:
 
 
 def _vanished(pending: dict[int, Waiting], walk: Walk) -> tuple[int, ...]:
-    """Pending rows in the walked stretch that were known before the walk and that it did not show."""
+    """Pending rows in the proven stretch that were known before the walk and that it did not show.
+
+    What is newer than the ceiling has not been proven: it may have been passed, and will be walked again.
+    """
     if walk.unproven:
         return ()
     lowest = -1 if walk.ended else walk.lo
-    return tuple(key for key, row in pending.items() if row.created > lowest and row.seen < walk.started)
+    return tuple(
+        key for key, row in pending.items() if lowest < row.created <= walk.ceiling and row.seen < walk.started
+    )

@@ -49,6 +49,10 @@ def _rows(machine: Machine) -> None:
     machine.rows_come(seconds=300, rate=0.6)
 
 
+def _tie(machine: Machine) -> None:
+    machine.many_rows_share_a_time(count=45)
+
+
 def _poll(machine: Machine) -> None:
     machine.poll(cycles=4)
 
@@ -107,6 +111,9 @@ BY_CHANGE = Lead(Paging.OFFSET, "by_change", [_rows, _rows, _poll])
 TIES = Lead(Paging.OFFSET, "refuse_above", [_unread(60, restless=False)])
 """More rows of one time than a page holds, and no larger page to be had."""
 
+YOUNG_TIES = Lead(Paging.OFFSET, "refuse_above", [_tie, _poll])
+"""The same among the newest rows, which need no proof yet."""
+
 HIDDEN_TIES = Lead(Paging.CURSOR, "cursor_by_time", [_unread(60, restless=False), _poll])
 """More rows of one time than a page holds, and no page but the first shows any of them."""
 
@@ -139,6 +146,7 @@ LEADS = {
     "wrong dates": WRONG_DATES,
     "by change": BY_CHANGE,
     "ties": TIES,
+    "young ties": YOUNG_TIES,
     "hidden ties": HIDDEN_TIES,
     "too deep": TOO_DEEP,
     "pages are cut": CUT,

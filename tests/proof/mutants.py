@@ -26,6 +26,7 @@ from tests.proof.leads import (
     UPWARDS,
     VANISHED,
     WRONG_DATES,
+    YOUNG_TIES,
     Lead,
 )
 from tests.proof.mistake import Edit, Mutant
@@ -123,6 +124,11 @@ MUTANTS = (
     _mutant(
         "takes a pending row for gone that the walk has shown",
         (coverage, "_vanished", " and row.seen < walk.started", ""),
+    ),
+    _mutant(
+        "takes a pending row for gone that was passed among the newest ones, which need no proof yet",
+        (coverage, "_vanished", " <= walk.ceiling", ""),
+        lead=YOUNG_TIES,
     ),
     _mutant(
         "believes has_more",

@@ -159,7 +159,7 @@ class Subject:
         by_kind = dict(marks.fetchall())
         return by_kind.get(0, 0), by_kind.get(1, 0)
 
-    def publish(self) -> None:
+    def publish_soon(self) -> None:
         """Show the totals to a scraper (the publisher's place)."""
         for key in self._changed:
             values = self.books.totals.get(key)
