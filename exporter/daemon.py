@@ -109,6 +109,7 @@ class Daemon:
                 self._runtime.start()
             # Ignored until now: the configuration was just read.
             loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+            self._describe_ledger()
             log.info("listening", addresses=list(self._options.listen_addresses), ports=list(self._web.ports))
             started()
             await stop.wait()
@@ -169,7 +170,6 @@ class Daemon:
         self._tasks: set[asyncio.Task[str | None]] = set()
         self._describe()
         self._note_reload(True)
-        self._describe_ledger()
 
     def _build(self, config: Config) -> Runtime:
         return Runtime(

@@ -25,8 +25,8 @@ from exporter.models import (
     SourceKey,
 )
 
-QUICK = 0.1
-"""A rendering that takes at most so many seconds is never put off."""
+QUICK = 0.5
+"""A rendering that took at most so many seconds is never followed by a rest."""
 
 RENDERING_SHARE = 0.25
 """Share of the time that longer ones may take at most: polls, sweeps and scrapes are served by the same thread."""

@@ -25,12 +25,13 @@ def logging_as_before() -> Iterator[None]:
     """Undo what ``configure`` does to the process."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
+    levels = {name: logging.getLogger(name).level for name in FOREIGN}
     yield
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name in FOREIGN:
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
 
 
 def logged(write: Callable[[], object], *, level: str = "info", format: str = "logfmt", secret: str = SECRET) -> str:

@@ -48,7 +48,7 @@ def counted(exporter: Exporter) -> list[float]:
 
 def test_what_is_rendered_quickly_is_published_at_once(exporter: Exporter, clock: FakeClock) -> None:
     exporter.publisher.adopt(replace(TERMS, birth_hold=0))
-    exporter.exposition.takes = 0.1
+    exporter.exposition.takes = 0.5
     for number in range(1, 4):
         exporter.count(row(f"row {number}"))
         exporter.publisher.publish_soon()

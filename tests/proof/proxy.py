@@ -20,6 +20,9 @@ from urllib.parse import urlsplit
 
 _DEADLINE = 30.0
 _HEAD_END = b"\r\n\r\n"
+_TURNS_TO_ACCEPT = 5
+"""Turns of the event loop in which a connection that was just accepted becomes a conversation, and one to spare."""
+
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -205,6 +208,8 @@ class Proxy:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
         await self._hang_up()
 
     async def _hang_up(self) -> None:
