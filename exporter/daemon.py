@@ -187,17 +187,19 @@ class Daemon:
     def _describe_ledger(self) -> None:
         """Log where counters begin, unless they simply go on."""
         store, ledger = self._store, str(self._store.path)
+        frontiers = [store.lost_frontier(source.key) for source in self._runtime.config.sources()]
+        lost = [frontier for frontier in frontiers if frontier is not None]
         if store.rolled_back:
             log.error(
                 "the ledger is older than what was published: restored from a copy? completion metrics are withheld"
                 " until every list has been walked again",
                 ledger=ledger,
             )
-        elif store.empty and (since := store.lost_since) is not None:
+        elif store.empty and lost:
             log.error(
                 "the ledger is gone: counters begin at 0, and the time since it was complete is reported as lost",
                 ledger=ledger,
-                complete_until=datetime.fromtimestamp(since / SECOND, UTC).isoformat(timespec="seconds"),
+                complete_until=datetime.fromtimestamp(min(lost) / SECOND, UTC).isoformat(timespec="seconds"),
             )
         elif store.empty:
             log.info("a new ledger: counters begin at 0", ledger=ledger)

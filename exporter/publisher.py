@@ -29,7 +29,10 @@ QUICK = 0.5
 """A rendering that took at most so many seconds is never followed by a rest."""
 
 RENDERING_SHARE = 0.25
-"""Share of the time that longer ones may take at most: polls, sweeps and scrapes are served by the same thread."""
+"""Share of the time that longer ones may take: polls, sweeps and scrapes are served by the same thread."""
+
+LONGEST_REST = 30.0
+"""Seconds of rest at most, should a rendering have taken so long because the whole process was held up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ class Publisher:
         )
         ended = self._clock.monotonic()
         took = ended - began
-        self._rests_until = ended + (took / RENDERING_SHARE - took if took > QUICK else 0.0)
+        rest = min(took / RENDERING_SHARE - took, LONGEST_REST) if took > QUICK else 0.0
+        self._rests_until = ended + rest
         self._put_off = False
 
     def budgets(self, now: int) -> tuple[BudgetState, ...]:

@@ -28,7 +28,6 @@ def test_a_first_start_has_lost_nothing(path: Path) -> None:
     with opened(path) as store:
         assert store.empty
         assert not store.rolled_back
-        assert store.lost_since is None
         assert store.lost_frontier(LIST) is None
 
 
@@ -86,7 +85,6 @@ def test_a_lost_ledger_is_told_from_a_first_start(path: Path) -> None:
     with opened(path) as store:
         assert store.empty
         assert not store.rolled_back
-        assert store.lost_since == START + 5 * SECOND
         assert store.lost_frontier(LIST) == START + 5 * SECOND
         assert store.lost_frontier(OTHER_LIST) == START + 7 * SECOND
         assert store.lost_frontier(SourceKey("acme", "executions")) is None

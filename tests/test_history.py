@@ -112,6 +112,14 @@ def test_what_is_passed_on_trust_adds_up() -> None:
     assert further == History(top=80, done=20, unproven=7 + SECOND + 10)
 
 
+def test_ties_that_were_passed_at_the_end_of_the_list_are_not_known_to_be_spent() -> None:
+    """They hid nothing, but were shown on two pages, and are spent by the page that proves their time."""
+    tied = walking_back(leapt=SECOND, lo=40, edge=40)
+    after, times, unprovable = back.take(tied, page(40), OFFSET)
+    assert (after.unproven, after.done, unprovable) == (SECOND, -1, True)
+    assert times == range(0, tied.done + 1)
+
+
 def test_what_is_passed_above_the_top_is_no_concern() -> None:
     after, times, unprovable = back.take(walking_back(leapt=SECOND), page(89, 88, 87, 86), OFFSET)
     assert (after.unproven, times, unprovable) == (0, range(81, 81), False)

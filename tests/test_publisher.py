@@ -79,7 +79,19 @@ def test_rendering_that_takes_long_takes_a_quarter_of_the_time_at_most(exporter:
     assert counted(exporter) == [3]
 
 
-def test_a_reload_is_published_at_once_however_long_rendering_takes(exporter: Exporter) -> None:
+def test_the_rest_is_bounded_should_the_process_have_been_held_up(exporter: Exporter, clock: FakeClock) -> None:
+    exporter.publisher.adopt(replace(TERMS, birth_hold=0))
+    exporter.exposition.takes = 3600.0
+    exporter.publish()
+    exporter.count(row("a"))
+    clock.advance(29.75)
+    exporter.publisher.publish_soon()
+    assert counted(exporter) == []
+    clock.advance(0.25)
+    assert exporter.publisher.due()
+
+
+def test_what_must_be_shown_at_once_is_published_however_long_rendering_takes(exporter: Exporter) -> None:
     exporter.publisher.adopt(replace(TERMS, birth_hold=0))
     exporter.exposition.takes = 2.0
     exporter.publish()

@@ -208,6 +208,22 @@ def test_a_pending_row_that_needs_no_proof_yet_does_not_vanish() -> None:
     assert swept(sweeping(ceiling=ceiling), reaching(PROVEN), pending).vanished == (0,)
 
 
+def test_a_pending_row_from_the_future_vanishes_too() -> None:
+    pending = {7: Waiting(created=NOW, seen=NOW - 1), 8: Waiting(created=NOW + 1, seen=NOW - 1)}
+    assert swept(sweeping(ceiling=PROVEN + 100), reaching(PROVEN), pending).vanished == (8,)
+
+
+def test_pending_rows_vanish_above_and_below_what_a_sweep_passed() -> None:
+    coverage = sweeping(unproven=5, passed_top=PROVEN + 90, passed_bottom=PROVEN + 80)
+    pending = {place: Waiting(created=PROVEN + place, seen=NOW - 1) for place in (79, 80, 90, 91)}
+    assert swept(coverage, reaching(PROVEN), pending).vanished == (79, 91)
+
+
+def test_a_sweep_moves_the_frontier_no_higher_than_it_looked_for_proof() -> None:
+    """As after max_lateness was lowered while it was under way."""
+    assert swept(sweeping(ceiling=PROVEN + 100), reaching(PROVEN)).coverage.proven == PROVEN + 100
+
+
 def test_at_the_end_of_the_list_every_pending_row_that_was_not_shown_vanishes() -> None:
     pending = {7: Waiting(created=0, seen=NOW - 1), 8: Waiting(created=6, seen=NOW)}
     assert swept(sweeping(), page(NOW + 1, NOW), pending).vanished == (7,)
@@ -222,7 +238,9 @@ def test_what_vanished_is_known_when_the_sweep_has_reached_the_frontier_not_when
     ("coverage", "shown"),
     [
         pytest.param(sweeping(), reaching(PROVEN + 1), id="under way"),
-        pytest.param(sweeping(unproven=1), reaching(PROVEN), id="without proof"),
+        pytest.param(
+            sweeping(unproven=1, passed_top=NOW - 5, passed_bottom=NOW - 5), reaching(PROVEN), id="that passed it"
+        ),
         pytest.param(sweeping(patience=1), page(NOW, NOW - 1), id="that got stuck"),
     ],
 )
@@ -252,8 +270,11 @@ def test_a_search_that_comes_to_the_end_of_the_list_misses_every_row_that_it_did
     assert searched(searching(), page(NOW + 1, NOW)) == Sealed(KNOWN, vanished=(7, 8))
 
 
-def test_a_search_without_proof_tells_nothing() -> None:
-    assert searched(searching(unproven=1), reaching(PROVEN - 100)) == Sealed(KNOWN)
+def test_a_search_tells_nothing_of_what_it_passed_without_proof() -> None:
+    below = searching(unproven=1, passed_top=PROVEN - 50, passed_bottom=PROVEN - 50)
+    assert searched(below, reaching(PROVEN - 100)) == Sealed(KNOWN)
+    above = searching(unproven=1, passed_top=PROVEN - 40, passed_bottom=PROVEN - 49)
+    assert searched(above, reaching(PROVEN - 100)) == Sealed(KNOWN, vanished=(7,))
 
 
 def test_a_search_that_gets_stuck_pauses_and_moves_nothing() -> None:

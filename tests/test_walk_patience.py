@@ -38,17 +38,34 @@ def test_an_empty_page_below_the_top_is_not_the_end(paginator: Paginator, positi
     assert taken(walk, page(), paginator) == Outcome(Step.ON, expected, joined=False)
 
 
-def test_an_empty_page_below_what_was_passed_without_proof_is_the_end_and_unproven() -> None:
-    walk = under_way(leapt=SECOND, unproven=5)
-    expected = replace(walk, leapt=0, unproven=5 + SECOND, ended=True)
-    assert taken(walk, page()) == Outcome(Step.DONE, expected, joined=True, unprovable=True)
+def test_an_empty_page_below_what_was_passed_is_not_the_end_either_but_asked_for_anew_from_above() -> None:
+    walk = under_way(leapt=SECOND, unproven=5, position=Position(anchors=("b", "a")))
+    expected = replace(walk, leapt=0, position=Position(anchors=("a",)), retreats=1, stalls=1)
+    assert taken(walk, page(), CURSOR) == Outcome(Step.ON, expected, joined=False)
 
 
-@pytest.mark.parametrize("shown", [page(Poison()), page(Poison(), Poison())], ids=["one", "two"])
-def test_a_page_of_unreadable_rows_is_passed(shown: Page) -> None:
-    outcome = take(under_way(), shown, OFFSET)
+UNREADABLE = page(*[Poison()] * 3)
+
+
+@pytest.mark.parametrize(("size", "skip"), [(3, 42), (4, 43)])
+def test_a_page_of_unreadable_rows_is_passed(size: int, skip: int) -> None:
+    outcome = take(under_way(), page(*[Poison()] * size), OFFSET)
     assert (outcome.step, outcome.joined, outcome.unprovable) == (Step.ON, True, True)
-    assert (outcome.walk.position, outcome.walk.leapt, outcome.walk.lo) == (Position(skip=41), SECOND, 50)
+    assert (outcome.walk.position, outcome.walk.leapt, outcome.walk.lo) == (Position(skip=skip), SECOND, 50)
+
+
+@pytest.mark.parametrize(
+    ("size", "has_more", "ends"), [(2, None, True), (2, False, True), (2, True, False), (3, False, False)]
+)
+def test_unreadable_rows_with_room_to_spare_are_the_end_without_proof(
+    size: int, has_more: bool | None, ends: bool
+) -> None:
+    walk = under_way(leapt=SECOND, unproven=5)
+    outcome = take(walk, replace(page(*[Poison()] * size), has_more=has_more), OFFSET)
+    assert outcome.walk.ended is ends
+    if ends:
+        ended = replace(walk, leapt=0, unproven=5 + SECOND, passed_top=50, passed_bottom=-1, ended=True)
+        assert outcome == Outcome(Step.DONE, ended, joined=True, unprovable=True)
 
 
 def test_a_page_of_rejected_rows_with_readable_times_proves_as_much_as_any() -> None:
@@ -64,12 +81,12 @@ def test_a_list_of_unreadable_rows_does_not_hold_a_walk_for_ever(paginator: Pagi
 
 
 def test_a_page_of_unreadable_rows_costs_patience() -> None:
-    assert take(under_way(stalls=2, patience=4), page(Poison()), OFFSET).walk.stalls == 3
+    assert take(under_way(stalls=2, patience=4), UNREADABLE, OFFSET).walk.stalls == 3
 
 
 def test_unreadable_rows_end_a_walk_as_stuck_when_patience_does() -> None:
     walk = under_way(stalls=2, patience=3)
-    assert taken(walk, page(Poison())) == Outcome(Step.STUCK, replace(walk, stalls=3), joined=False, unprovable=True)
+    assert taken(walk, UNREADABLE) == Outcome(Step.STUCK, replace(walk, stalls=3), joined=False, unprovable=True)
 
 
 # Pages that lead nowhere

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from exporter.api.pages import CursorPaginator, OffsetPaginator
-from exporter.counting.walk import MAX_LIMIT, Outcome, Step, Walk, take
+from exporter.counting.walk import MAX_LIMIT, Outcome, Step, Walk, hides, take
 from exporter.models import SECOND, Page, Position
 from tests.builders import page, row, taken, under_way
 
@@ -62,7 +62,18 @@ def test_the_second_of_passed_ties_and_what_lies_below_it_to_the_next_page_are_u
     walk = under_way(leapt=SECOND, unproven=5)
     unproven = 5 + SECOND + (50 - 43)
     expected = replace(walk, lo=40, edge=40, position=Position(skip=42), leapt=0, unproven=unproven)
+    expected = replace(expected, passed_top=50, passed_bottom=43)
     assert taken(walk, page(43, 42, 41, 40)) == Outcome(Step.ON, expected, joined=True, unprovable=True)
+
+
+def test_what_was_passed_lies_between_the_highest_and_the_lowest_of_it() -> None:
+    walk = replace(under_way(), passed_top=90, passed_bottom=80)
+    assert [hides(walk, time) for time in (79, 80, 90, 91)] == [False, True, True, False]
+    assert not any(hides(under_way(), time) for time in (0, 50, 10**15))
+    proven = take(walk, page(51, 50, 49, 48), OFFSET).walk
+    assert (proven.passed_top, proven.passed_bottom) == (90, 80)
+    passed = take(replace(walk, leapt=SECOND), page(43, 42, 41, 40), OFFSET).walk
+    assert (passed.passed_top, passed.passed_bottom) == (90, 43)
 
 
 def test_the_second_of_passed_ties_is_unproven_even_if_the_next_page_begins_with_them() -> None:

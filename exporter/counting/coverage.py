@@ -275,7 +275,8 @@ def _target(coverage: Coverage, started: int) -> int:
 
 def _seal(coverage: Coverage, walk: Walk) -> Coverage:
     """Move the frontier after a sweep that reached it; give up a stretch that failed too often, aloud."""
-    target = _target(coverage, walk.started)
+    # The ceiling was the target when the walk began; max_lateness may have been changed since.
+    target = min(walk.ceiling, _target(coverage, walk.started))
     if walk.unproven == 0:
         return _move(coverage, target)
     if coverage.failed + 1 < TRIES_BEFORE_CONCEDING:
@@ -301,13 +302,17 @@ def _move(coverage: Coverage, proven: int) -> Coverage:
 
 
 def _vanished(pending: dict[int, Waiting], walk: Walk) -> tuple[int, ...]:
-    """Pending rows in the proven stretch that were known before the walk and that it did not show.
+    """Pending rows in the walked stretch that were known before the walk and that it did not show.
 
-    What is newer than the ceiling has not been proven: it may have been passed, and will be walked again.
+    Neither those that it may have passed, nor those newer than its ceiling, which need no proof yet and will be walked
+    again (a time in the future aside, which no ceiling reaches).
     """
-    if walk.unproven:
-        return ()
     lowest = -1 if walk.ended else walk.lo
     return tuple(
-        key for key, row in pending.items() if lowest < row.created <= walk.ceiling and row.seen < walk.started
+        key
+        for key, row in pending.items()
+        if row.seen < walk.started
+        and row.created > lowest
+        and not walk.ceiling < row.created <= walk.started
+        and not walks.hides(walk, row.created)
     )

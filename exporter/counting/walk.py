@@ -54,8 +54,8 @@ class Walk(msgspec.Struct, frozen=True):
     Times are µs. ``started``: when the first page was listed. ``floor``: it is done once ``lo <= floor``.
     ``ceiling``: what is newer needs no proof yet, it will be walked again. ``lo``:
     every row created after it and visible at ``started`` has been seen, or needs no proof. ``edge``: the oldest time
-    met. ``unproven``: total width of the stretches
-    that were passed without proof.
+    met. ``unproven``: total width of the stretches that were passed without proof, which lie between ``passed_top`` and
+    ``passed_bottom``.
     """
 
     started: int
@@ -75,6 +75,8 @@ class Walk(msgspec.Struct, frozen=True):
     leapt: int = 0
     """Width given up by the last leap, until the next page tells whether anything was hidden."""
     unproven: int = 0
+    passed_top: int = 0
+    passed_bottom: int = TOP
     disordered: int = 0
     """Pages in a row that were out of order."""
     fingerprint: int = 0
@@ -165,6 +167,9 @@ def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     if walk.leapt and not (ended and gap == 0) and reach.newest <= walk.ceiling:
         unproven += walk.leapt
     printed = _print(page)
+    if unproven > walk.unproven:
+        walk = _passed(walk, reach.newest)
+    unprovable = unproven > walk.unproven
     after = replace(
         walk,
         lo=lo,
@@ -178,7 +183,6 @@ def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
         limit=walk.base_limit if moved else walk.limit,
         ended=ended,
     )
-    unprovable = unproven > walk.unproven
     if ended or lo <= walk.floor:
         return Outcome(Step.DONE, after, joined=True, unprovable=unprovable)
     if after.stalls >= walk.patience:
@@ -200,6 +204,16 @@ def narrow(walk: Walk, page_size: int) -> Walk:
     return replace(walk, limit=page_size, base_limit=page_size, largest=page_size, least=least)
 
 
+def hides(walk: Walk, created: int) -> bool:
+    """Whether a row of that time may lie where the walk had to pass without proof."""
+    return walk.passed_bottom <= created <= walk.passed_top
+
+
+def _passed(walk: Walk, down_to: int) -> Walk:
+    """Note that what lies between ``lo`` and ``down_to`` was passed without proof."""
+    return replace(walk, passed_top=max(walk.passed_top, walk.lo), passed_bottom=min(walk.passed_bottom, down_to))
+
+
 def miss(walk: Walk, paginator: Paginator) -> Outcome:
     """Go on after a request that came to nothing: too large a page, an anchor that is gone, too deep a ``skip``."""
     if walk.limit > walk.base_limit:
@@ -216,7 +230,7 @@ def _retreat(walk: Walk, paginator: Paginator) -> Outcome:
     if stalls >= walk.patience:
         return Outcome(Step.STUCK, walk, joined=False, unprovable=True)
     position = paginator.retreat(walk.position, walk.retreats + 1, walk.limit)
-    again = replace(walk, position=position, retreats=walk.retreats + 1, stalls=stalls)
+    again = replace(walk, position=position, retreats=walk.retreats + 1, stalls=stalls, leapt=0)
     return Outcome(Step.ON, again, joined=False)
 
 
@@ -230,6 +244,9 @@ def _stamps(page: Page) -> list[int]:
 
 def _unreadable(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     """Judge a page without a readable time: empty, or of rejected rows only."""
+    if 0 < page.size < walk.least and page.has_more is not True:
+        ended = replace(_passed(walk, -1), ended=True, unproven=walk.unproven + SECOND, leapt=0)
+        return Outcome(Step.DONE, ended, joined=True, unprovable=True)
     if page.size > 0:
         stalled = replace(walk, stalls=walk.stalls + 1)
         if stalled.stalls >= walk.patience:
@@ -239,9 +256,7 @@ def _unreadable(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
         return Outcome(Step.DONE, replace(walk, ended=True), joined=True)
     if walk.disordered >= DISORDER_TRIES:
         return Outcome(Step.STUCK, walk, joined=False, unprovable=True)
-    if walk.leapt:  # nothing lies below what was passed without proof
-        ended = replace(walk, ended=True, unproven=walk.unproven + walk.leapt, leapt=0)
-        return Outcome(Step.DONE, ended, joined=True, unprovable=True)
+    # Not the end of the list, not even below what was passed: a page there shows its last row again.
     return _retreat(walk, paginator)
 
 

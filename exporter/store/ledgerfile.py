@@ -76,13 +76,8 @@ class Store:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing has been committed yet: the first start, or a ledger before it was lost."""
+        """Whether nothing has been committed yet: the first start, or the ledger before this one was lost."""
         return self._commits == 0
-
-    @property
-    def lost_since(self) -> int | None:
-        """Since when (µs) rows may be missing that a ledger before this one had not proven; None if none was lost."""
-        return min(self._lost.values(), default=None)
 
     def lost_frontier(self, source: SourceKey) -> int | None:
         """The frontier (µs) that the ledger lost before this one had reached for ``source``; None if none was lost."""

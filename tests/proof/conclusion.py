@@ -23,9 +23,9 @@ lateness, which is fewer rows than half of these at the rates of the stand-in.""
 def conclude(upstream: Standin, exporter: Exporter, *, settle: bool, catch_up: float) -> tuple[Verdict, Scrape]:
     """Let no more rows come, wait until everything is counted and every list was read once more, and judge.
 
-    The result is what differs after ``catch_up`` seconds in which nothing more was counted, and no more time up to the
-    last row proven; or, once nothing differs, what differs after that: a row that the next sweep counts a second time
-    is doubled. Raises AssertionError if the lists are not read within ``catch_up`` seconds more.
+    The result is what differs after ``catch_up`` seconds in which nothing more was counted, and no more time proven up
+    to the end of the arrivals; or, once nothing differs, what differs after that: a row that the next sweep counts a
+    second time is doubled. Raises AssertionError if the lists are not read within ``catch_up`` seconds more.
     """
     if settle:
         upstream.freeze()
@@ -40,12 +40,12 @@ def conclude(upstream: Standin, exporter: Exporter, *, settle: bool, catch_up: f
         verdict = compare(truth, counted(scrape))
         if verdict:
             break
-        if time.monotonic() > deadline:
-            return verdict, scrape
         marks = [sample.value for sample in scrape.samples("vlmrun_exporter_watermark_timestamp_seconds")]
         come = [scrape.sum("vlmrun_completions_total"), sum(min(mark, end) for mark in marks)]
         if any(now > before for before, now in zip(best, come, strict=True)):
             best, deadline = [max(pair) for pair in zip(best, come, strict=True)], time.monotonic() + catch_up
+        if time.monotonic() > deadline:
+            return verdict, scrape
         time.sleep(0.5)
     last = until(lambda: reread(truth, scrape, exporter.scrape()), catch_up, "every list was read once more", every=0.2)
     return compare(truth, counted(last)), last

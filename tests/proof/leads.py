@@ -76,6 +76,11 @@ def _too_deep(machine: Machine) -> None:
     machine.rows_cannot_be_read_for_days(kind="max_skip", size=5)
 
 
+def _forgotten(machine: Machine) -> None:
+    machine.the_server_lies_at_times(kind="forget_anchors", share=0.4)
+    machine.rows_cannot_be_read_for_days(kind="refuse_above", size=25)
+
+
 def _amend(machine: Machine) -> None:
     machine.rows_are_amended(count=30)
     machine.poll(cycles=2)
@@ -114,6 +119,9 @@ TIES = Lead(Paging.OFFSET, "refuse_above", [_unread(60, restless=False)])
 YOUNG_TIES = Lead(Paging.OFFSET, "refuse_above", [_tie, _poll])
 """The same among the newest rows, which need no proof yet."""
 
+FORGOTTEN_TIES = Lead(Paging.CURSOR, None, [_forgotten])
+"""More rows of one time than a page holds, in a list that forgets the rows after which others are asked for."""
+
 HIDDEN_TIES = Lead(Paging.CURSOR, "cursor_by_time", [_unread(60, restless=False), _poll])
 """More rows of one time than a page holds, and no page but the first shows any of them."""
 
@@ -147,6 +155,7 @@ LEADS = {
     "by change": BY_CHANGE,
     "ties": TIES,
     "young ties": YOUNG_TIES,
+    "forgotten ties": FORGOTTEN_TIES,
     "hidden ties": HIDDEN_TIES,
     "too deep": TOO_DEEP,
     "pages are cut": CUT,

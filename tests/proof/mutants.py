@@ -16,6 +16,7 @@ from tests.proof.leads import (
     BY_CHANGE,
     CUT,
     DISORDER,
+    FORGOTTEN_TIES,
     HIDDEN_TIES,
     KILLED,
     LATE,
@@ -123,12 +124,25 @@ MUTANTS = (
     ),
     _mutant(
         "takes a pending row for gone that the walk has shown",
-        (coverage, "_vanished", " and row.seen < walk.started", ""),
+        (coverage, "_vanished", "row.seen < walk.started", "True"),
     ),
     _mutant(
         "takes a pending row for gone that was passed among the newest ones, which need no proof yet",
-        (coverage, "_vanished", " <= walk.ceiling", ""),
+        (coverage, "_vanished", "and not walk.ceiling < row.created <= walk.started", ""),
         lead=YOUNG_TIES,
+    ),
+    _mutant(
+        "takes a page for the end of the list that is empty since what it was asked for after is forgotten",
+        (
+            walk,
+            "_unreadable",
+            "    return _retreat(walk, paginator)",
+            "    if walk.leapt:\n"
+            "        ended = replace(walk, ended=True, unproven=walk.unproven + walk.leapt, leapt=0)\n"
+            "        return Outcome(Step.DONE, ended, joined=True, unprovable=True)\n"
+            "    return _retreat(walk, paginator)",
+        ),
+        lead=FORGOTTEN_TIES,
     ),
     _mutant(
         "believes has_more",
