@@ -29,27 +29,25 @@ from tests.proof import survivors
 from tests.proof.figures import Figures
 from tests.proof.survivors import PUBLISHED, ROOT, Count, Mutant, Survivor
 
+_TOTALS = (
+    "test_totals",
+    "test_totals_labels",
+    "test_totals_low_and_slow",
+    "test_totals_examples",
+    "test_totals_properties",
+)
+_STORE = ("test_store", "test_store_opening", "test_store_rows", "test_store_damage")
+_MARK = ("test_highwater", "test_highwater_lost", "test_highwater_rolled_back")
+
 TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "counting.births": ("test_births",),
     "counting.budgets": ("test_budgets",),
     "counting.coverage": ("test_coverage", "test_sealing"),
     "counting.history": ("test_history",),
     "counting.labels": ("test_labels",),
-    "counting.layout": (
-        "test_totals",
-        "test_totals_labels",
-        "test_totals_low_and_slow",
-        "test_totals_examples",
-        "test_totals_properties",
-    ),
+    "counting.layout": _TOTALS,
     "counting.ledger": ("test_ledger", "test_ledger_pages", "test_ledger_identity"),
-    "counting.totals": (
-        "test_totals",
-        "test_totals_labels",
-        "test_totals_low_and_slow",
-        "test_totals_examples",
-        "test_totals_properties",
-    ),
+    "counting.totals": _TOTALS,
     "counting.walk": (
         "test_walk",
         "test_walk_end",
@@ -60,27 +58,11 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "counting.worst": ("test_worst",),
     "store.digests": ("test_store_digests",),
-    "store.highwater": ("test_highwater", "test_highwater_lost", "test_highwater_rolled_back"),
-    "store.ledgerfile": (
-        "test_store",
-        "test_store_opening",
-        "test_store_rows",
-        "test_store_damage",
-        "test_highwater",
-        "test_highwater_lost",
-        "test_highwater_rolled_back",
-    ),
-    "store.opening": (
-        "test_store",
-        "test_store_opening",
-        "test_store_rows",
-        "test_store_damage",
-        "test_highwater",
-        "test_highwater_lost",
-        "test_highwater_rolled_back",
-    ),
+    "store.highwater": _MARK,
+    "store.ledgerfile": (*_STORE, *_MARK),
+    "store.opening": (*_STORE, *_MARK),
     "store.problems": ("test_store_problems",),
-    "store.reading": ("test_store", "test_store_opening", "test_store_rows", "test_store_damage"),
+    "store.reading": _STORE,
     "store.soundness": ("test_store_soundness",),
 }
 """The tests that must catch a module's mutants: its own, and no others, for what breaks must be said where it broke."""
