@@ -55,17 +55,17 @@ def test_a_page_of_unreadable_rows_is_passed(size: int, skip: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "has_more", "ends"), [(2, None, True), (2, False, True), (2, True, False), (3, False, False)]
+    ("size", "has_more", "ends"),
+    [(1, None, True), (2, None, True), (2, False, True), (1, True, False), (2, True, False), (3, False, False)],
 )
 def test_unreadable_rows_with_room_to_spare_are_the_end_without_proof(
     size: int, has_more: bool | None, ends: bool
 ) -> None:
     walk = under_way(leapt=SECOND, unproven=5)
     outcome = take(walk, replace(page(*[Poison()] * size), has_more=has_more), OFFSET)
-    assert outcome.walk.ended is ends
-    if ends:
-        ended = replace(walk, leapt=0, unproven=5 + SECOND, passed_top=50, passed_bottom=-1, ended=True)
-        assert outcome == Outcome(Step.DONE, ended, joined=True, unprovable=True)
+    ended = replace(walk, leapt=0, unproven=5 + SECOND, passed_top=50, passed_bottom=-1, ended=True)
+    assert (outcome == Outcome(Step.DONE, ended, joined=True, unprovable=True)) is ends
+    assert (outcome.step, outcome.walk.leapt) == ((Step.DONE, 0) if ends else (Step.ON, SECOND))
 
 
 def test_a_page_of_rejected_rows_with_readable_times_proves_as_much_as_any() -> None:

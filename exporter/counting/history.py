@@ -60,10 +60,10 @@ def refused(history: History, paginator: Paginator) -> History:
 def _conclude(history: History, outcome: walks.Outcome) -> tuple[History, range, bool]:
     walk = outcome.walk
     assert history.walk is not None
-    passed = walk.unproven - history.walk.unproven
-    if outcome.joined and history.walk.edge <= walk.ceiling:
+    passed, unprovable = walk.unproven - history.walk.unproven, outcome.unprovable
+    if outcome.joined and history.walk.leapt and history.walk.edge <= walk.ceiling:
         # Even if they hid nothing: rows of the passed time were shown on several pages, and count by time, not by id.
-        passed = max(passed, history.walk.leapt)
+        passed, unprovable = max(passed, history.walk.leapt), True
     unproven = history.unproven + passed
     if outcome.step is Step.STUCK:
         return replace(history, unproven=unproven, walk=None, resume_at=walk.started + RETRY), range(0), True
@@ -72,4 +72,4 @@ def _conclude(history: History, outcome: walks.Outcome) -> tuple[History, range,
         done = min(done, -1 if walk.ended else walk.lo)
     walk_on = None if outcome.step is Step.DONE else walk
     after = replace(history, done=done, unproven=unproven, walk=walk_on)
-    return after, range(done + 1, history.done + 1), outcome.unprovable or passed > 0
+    return after, range(done + 1, history.done + 1), unprovable
