@@ -68,6 +68,10 @@ def test_unreadable_rows_with_room_to_spare_are_the_end_without_proof(
     assert (outcome.step, outcome.walk.leapt) == ((Step.DONE, 0) if ends else (Step.ON, SECOND))
 
 
+def test_unreadable_rows_end_no_list_that_is_out_of_order() -> None:
+    assert not take(under_way(disordered=1), page(Poison()), OFFSET).walk.ended
+
+
 def test_a_page_of_rejected_rows_with_readable_times_proves_as_much_as_any() -> None:
     outcome = take(under_way(), page(51, Poison(50), Poison(49), Poison(45)), OFFSET)
     assert (outcome.joined, outcome.walk.lo) == (True, 45)

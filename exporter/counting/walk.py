@@ -244,7 +244,7 @@ def _stamps(page: Page) -> list[int]:
 
 def _unreadable(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     """Judge a page without a readable time: empty, or of rejected rows only."""
-    if 0 < page.size < walk.least and page.has_more is not True:
+    if 0 < page.size < walk.least and page.has_more is not True and not walk.disordered:
         ended = replace(_passed(walk, -1), ended=True, unproven=walk.unproven + SECOND, leapt=0)
         return Outcome(Step.DONE, ended, joined=True, unprovable=True)
     if page.size > 0:
