@@ -22,7 +22,7 @@ from exporter.counting.walk import (
     take,
 )
 from exporter.models import Page, Position
-from tests.builders import Poison, Shelf, descend, newest_first, page, taken, under_way
+from tests.builders import Poison, Shelf, descend, newest_first, page, row, taken, under_way
 
 OFFSET = OffsetPaginator()
 CURSOR = CursorPaginator()
@@ -46,9 +46,17 @@ def test_a_walk_begins_at_the_top_with_nothing_covered() -> None:
     )
 
 
-def test_a_walk_in_pages_smaller_than_the_least_expects_no_more_than_it_asks_for() -> None:
-    walk = begin(started=9, floor=5, limit=3, least=10)
-    assert (walk.least, walk.limit) == (3, 3)
+@pytest.mark.parametrize(("limit", "size", "ended"), [(3, 3, False), (3, 2, True), (6, 5, False), (6, 4, True)])
+def test_a_page_has_room_to_spare_below_the_least_and_below_what_was_asked_for(
+    limit: int, size: int, ended: bool
+) -> None:
+    walk = under_way(limit=limit, base_limit=limit, least=5)
+    assert take(walk, page(*range(51, 51 - size, -1)), OFFSET).walk.ended is ended
+
+
+def test_a_list_is_walked_to_its_end_one_row_at_a_time() -> None:
+    descent = descend(begin(started=1_000, floor=0, limit=1), Shelf([row(1)]).get, OFFSET, most=10)
+    assert (descent.step, descent.walk.ended) == (Step.DONE, True)
 
 
 def test_a_walk_is_as_patient_as_it_is_told_to_be() -> None:

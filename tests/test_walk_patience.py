@@ -171,7 +171,7 @@ def test_a_larger_page_that_is_refused_is_asked_for_no_more(position: Position) 
 def test_a_walk_asks_for_no_more_than_a_lowered_page_size() -> None:
     walk = under_way(limit=800, base_limit=400, least=10)
     assert narrow(walk, 50) == replace(walk, limit=50, base_limit=50, largest=50)
-    assert narrow(walk, 5) == replace(walk, limit=5, base_limit=5, largest=5, least=5)
+    assert narrow(walk, 5) == replace(walk, limit=5, base_limit=5, largest=5)
 
 
 @pytest.mark.parametrize("page_size", [400, 401])

@@ -114,7 +114,6 @@ def begin(
     patience: int = PATIENCE,
 ) -> Walk:
     """Start a walk at the top of the list, to prove what is not newer than ``ceiling`` or ``lo``."""
-    least = min(least, limit)
     return Walk(
         started=started,
         floor=floor,
@@ -160,7 +159,7 @@ def take(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     moved = reach.oldest < walk.edge
     # A short page may have been cut by the server: the end is a page with room to spare that reaches the oldest row met
     # and shows none older. (The paginators ask so that such a page holds fewer than LEAST_CAPACITY rows.)
-    short = page.size < walk.least and (reach.oldest == walk.edge or page.has_more is not True)
+    short = _has_room(walk, page) and (reach.oldest == walk.edge or page.has_more is not True)
     ended = short and reach.oldest <= walk.edge
     lo = min(walk.lo, reach.oldest + blur)
     unproven = walk.unproven + (gap if reach.oldest <= walk.ceiling else 0)
@@ -200,8 +199,12 @@ def narrow(walk: Walk, page_size: int) -> Walk:
     """Ask for at most ``page_size`` rows from now on: it was lowered, since larger answers cannot be read."""
     if walk.base_limit <= page_size:
         return walk
-    least = min(walk.least, page_size)
-    return replace(walk, limit=page_size, base_limit=page_size, largest=page_size, least=least)
+    return replace(walk, limit=page_size, base_limit=page_size, largest=page_size)
+
+
+def _has_room(walk: Walk, page: Page) -> bool:
+    """Whether a page could have shown another row, even if the server cuts pages short."""
+    return page.size < min(walk.least, walk.limit)
 
 
 def hides(walk: Walk, created: int) -> bool:
@@ -244,7 +247,7 @@ def _stamps(page: Page) -> list[int]:
 
 def _unreadable(walk: Walk, page: Page, paginator: Paginator) -> Outcome:
     """Judge a page without a readable time: empty, or of rejected rows only."""
-    if 0 < page.size < walk.least and page.has_more is not True and not walk.disordered:
+    if page.size > 0 and _has_room(walk, page) and page.has_more is not True and not walk.disordered:
         ended = replace(_passed(walk, -1), ended=True, unproven=walk.unproven + SECOND, leapt=0)
         return Outcome(Step.DONE, ended, joined=True, unprovable=True)
     if page.size > 0:
@@ -279,7 +282,7 @@ def _disordered(walk: Walk, page: Page, reach: Extent, paginator: Paginator) -> 
     printed = _print(page)
     repeated = REPEAT_COST if printed == walk.fingerprint and page.size > 1 else 0
     stalls = walk.stalls + repeated
-    read = page.size < walk.least or (not reach.ascending and reach.newest <= walk.floor - reach.disorder)
+    read = _has_room(walk, page) or (not reach.ascending and reach.newest <= walk.floor - reach.disorder)
     position = paginator.advance(walk.position, page, reach.oldest) or paginator.leap(walk.position, page)
     after = replace(walk, disordered=tries, stalls=stalls, fingerprint=printed, position=position)
     step = Step.STUCK if read or stalls >= walk.patience else Step.ON

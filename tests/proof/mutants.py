@@ -149,14 +149,14 @@ MUTANTS = (
         (
             walk,
             "take",
-            "short = page.size < walk.least and (reach.oldest == walk.edge or page.has_more is not True)",
-            "short = page.has_more is False or page.size < walk.least",
+            "short = _has_room(walk, page) and (reach.oldest == walk.edge or page.has_more is not True)",
+            "short = page.has_more is False or _has_room(walk, page)",
         ),
         lead=NO_MORE,
     ),
     _mutant(
         "takes a page that the server cut short for the last one",
-        (walk, "take", "page.size < walk.least", "page.size < walk.limit"),
+        (walk, "take", "_has_room(walk, page)", "page.size < walk.limit"),
         lead=CUT,
     ),
     _mutant(
