@@ -59,6 +59,10 @@ def test_a_list_is_walked_to_its_end_one_row_at_a_time() -> None:
     assert (descent.step, descent.walk.ended) == (Step.DONE, True)
 
 
+def test_a_walk_expects_as_many_rows_as_it_is_told_that_no_server_cuts_pages_to() -> None:
+    assert begin(started=9, floor=5, limit=3, least=7).least == 7
+
+
 def test_a_walk_is_as_patient_as_it_is_told_to_be() -> None:
     assert begin(started=9, floor=5, limit=3, patience=7).patience == 7
 
