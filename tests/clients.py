@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-import pytest
 import trustme
 
 from exporter.api.budget import RequestBudget
@@ -100,13 +99,6 @@ def failure(*answers: Answer, **options: Any) -> ApiError:
     outcome, _, _ = fetch(*answers, **{"max_attempts": 1} | options)
     assert isinstance(outcome, ApiError), outcome
     return outcome
-
-
-def clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unset what the client's library would take from the environment: proxies, certificates, passwords."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 def tls(ca: trustme.CA, *names: str) -> ssl.SSLContext:

@@ -16,14 +16,9 @@ import pytest
 from exporter.api.client import Response
 from exporter.api.errors import ApiError
 from exporter.models import SECOND, FailureReason
-from tests.clients import clear_environment, failure, fetch, gzip_bomb, page, rig
+from tests.clients import failure, fetch, gzip_bomb, page, rig
 from tests.clocks import START, FakeClock
 from tests.servers import Request, answer, drip, http_server
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    clear_environment(monkeypatch)
 
 
 def test_the_body_is_returned_as_sent() -> None:

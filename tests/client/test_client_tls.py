@@ -14,26 +14,9 @@ import trustme
 from exporter.api.client import Response
 from exporter.api.errors import ApiError
 from exporter.models import SECOND, FailureReason
-from tests.clients import IMPATIENT, KEY, OK, clear_environment, rig, tls
+from tests.clients import IMPATIENT, KEY, OK, rig, tls
 from tests.clocks import START
 from tests.servers import H2Answer, answer, http2_server, http_server
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    clear_environment(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(ca: trustme.CA, tmp_path: Path) -> Path:
-    path = tmp_path / "ca.pem"
-    ca.cert_pem.write_to_path(str(path))
-    return path
 
 
 def test_a_certificate_of_the_ca_file_is_trusted_and_http_2_spoken(ca: trustme.CA, ca_file: Path) -> None:

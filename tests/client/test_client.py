@@ -9,13 +9,8 @@ import pytest
 
 from exporter.api.errors import ApiError
 from exporter.models import FailureReason
-from tests.clients import KEY, OK, clear_environment, rig
+from tests.clients import KEY, OK, rig
 from tests.servers import http_server
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    clear_environment(monkeypatch)
 
 
 def test_the_request_carries_key_agent_encodings_path_and_params() -> None:

@@ -9,13 +9,8 @@ import pytest
 
 from exporter.api.errors import MAX_MESSAGE, ApiError
 from exporter.models import FailureReason, PollError
-from tests.clients import IMPATIENT, OK, clear_environment, failure, fetch, gzip_bomb, rig
+from tests.clients import IMPATIENT, OK, failure, fetch, gzip_bomb, rig
 from tests.servers import Answer, answer, drip, http_server, reset, silence
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    clear_environment(monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,9 @@ import pytest
 from exporter.api.client import Response
 from exporter.api.errors import ApiError
 from exporter.models import SECOND, FailureReason, PollError
-from tests.clients import OK, clear_environment, fetch, rig
+from tests.clients import OK, fetch, rig
 from tests.clocks import START
 from tests.servers import Request, answer, http_server, silence
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    clear_environment(monkeypatch)
 
 
 def test_a_call_waits_for_the_budget() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -20,17 +19,6 @@ from tests.simulation import Simulation, simulation
 from tests.worlds import aged, items_of, make_world
 
 COMPLETIONS = "/openai/chat/completions"
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def sim(clock: FakeClock) -> Iterator[Simulation]:
-    with simulation(clock, rate=1.0, history=600.0) as running:
-        yield running
 
 
 def sum_of(totals: list[dict[str, Any]], name: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,6 @@ import pytest
 from exporter.metrics import catalog
 from tests.clocks import FakeClock
 from tests.publishers import COMPLETIONS, HOLD, LIST, SUCCESS, Exporter, counters, only, row
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def exporter(tmp_path: Path, clock: FakeClock) -> Iterator[Exporter]:
-    exporter = Exporter(tmp_path / "ledger.db", clock)
-    yield exporter
-    exporter.store.close()
 
 
 def test_own_counters_that_are_not_durable_are_shown_while_the_ledger_fails(exporter: Exporter) -> None:

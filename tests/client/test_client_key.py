@@ -15,26 +15,9 @@ import trustme
 from exporter.api.client import Response
 from exporter.api.errors import ApiError
 from exporter.models import FailureReason
-from tests.clients import IMPATIENT, KEY, OK, clear_environment, failure, fetch, rig, tls
+from tests.clients import IMPATIENT, KEY, OK, failure, fetch, rig, tls
 from tests.clocks import START
 from tests.servers import Answer, H2Answer, Server, answer, http2_server, http_server, reset, silence
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    clear_environment(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(ca: trustme.CA, tmp_path: Path) -> Path:
-    path = tmp_path / "ca.pem"
-    ca.cert_pem.write_to_path(str(path))
-    return path
 
 
 class Secret:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from exporter.counting.budgets import Budget
 from exporter.counting.coverage import Coverage
@@ -15,18 +11,6 @@ from exporter.metrics import catalog
 from exporter.models import MICRO, SECOND, SlowLowTokenOverride, SlowLowTokenRules
 from tests.clocks import START, FakeClock
 from tests.publishers import DAY, DEFAULT_RULE, HOLD, OTHER_LIST, TERMS, Exporter, only, row
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def exporter(tmp_path: Path, clock: FakeClock) -> Iterator[Exporter]:
-    exporter = Exporter(tmp_path / "ledger.db", clock)
-    yield exporter
-    exporter.store.close()
 
 
 def test_a_budget_shows_what_was_spent_since_its_period_began(exporter: Exporter, clock: FakeClock) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,18 +10,6 @@ from exporter.metrics import catalog
 from exporter.models import MICRO, Status
 from tests.clocks import FakeClock
 from tests.publishers import COMPLETIONS, HOLD, OTHER_LIST, SUCCESS, TERMS, Exporter, only, row
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def exporter(tmp_path: Path, clock: FakeClock) -> Iterator[Exporter]:
-    exporter = Exporter(tmp_path / "ledger.db", clock)
-    yield exporter
-    exporter.store.close()
 
 
 def test_a_new_series_is_0_for_the_hold_and_then_its_value(exporter: Exporter, clock: FakeClock) -> None:

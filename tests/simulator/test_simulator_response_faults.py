@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -14,17 +13,6 @@ from tests.clocks import FakeClock
 from tests.simulation import Simulation, simulation
 
 COMPLETIONS = "/openai/chat/completions"
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def sim(clock: FakeClock) -> Iterator[Simulation]:
-    with simulation(clock, rate=1.0, history=600.0) as running:
-        yield running
 
 
 def switch(sim: Simulation, fault: Fault, probability: float = 1.0) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,17 +14,6 @@ from tests.clocks import START, FakeClock
 from tests.simulation import Simulation, simulation
 
 COMPLETIONS = "/openai/chat/completions"
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def sim(clock: FakeClock) -> Iterator[Simulation]:
-    with simulation(clock, rate=1.0, history=600.0) as running:
-        yield running
 
 
 def test_completions_come_in_openais_envelope(sim: Simulation) -> None:

@@ -10,14 +10,9 @@ import pytest
 from exporter.api.client import Response
 from exporter.api.errors import ApiError
 from exporter.models import SECOND, FailureReason
-from tests.clients import IMPATIENT, OK, clear_environment, fetch
+from tests.clients import IMPATIENT, OK, fetch
 from tests.clocks import START
 from tests.servers import Answer, answer, reset, silence
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    clear_environment(monkeypatch)
 
 
 @pytest.mark.parametrize("first", [answer(503), answer(500), answer(429), answer(408), reset])

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.metrics import catalog
 from exporter.models import MICRO, SECOND, Status
 from tests.clocks import START, FakeClock
 from tests.publishers import HOLD, TERMS, Exporter, changed, only, row, samples_of
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def exporter(tmp_path: Path, clock: FakeClock) -> Iterator[Exporter]:
-    exporter = Exporter(tmp_path / "ledger.db", clock)
-    yield exporter
-    exporter.store.close()
 
 
 def test_a_scrape_reads_what_is_published(exporter: Exporter, clock: FakeClock) -> None:

@@ -21,11 +21,6 @@ from tests.clocks import START, FakeClock
 from tests.worlds import MINUTE
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
