@@ -191,6 +191,7 @@ class Runtime:
     def _declare(self) -> None:
         """Let every series of the exporter's own metrics exist from the start."""
         telemetry = self._telemetry
+        telemetry.set(catalog.LINKS, self.config.links.dashboards, self.config.links.runbooks, value=1.0)
         for account in self.config.accounts:
             telemetry.set(catalog.AUTH_OK, account.name, value=1.0)
             telemetry.set(catalog.REQUEST_LIMIT, account.name, value=self.config.poll.requests_per_minute)

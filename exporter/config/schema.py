@@ -219,9 +219,14 @@ class Metrics(Section):
 
 
 class Links(Section):
-    """``completion`` is the template of a completion's address, empty for none."""
+    """``completion`` is the template of a completion's address; the others are what addresses of notifications begin with.
+
+    Each is empty for none.
+    """
 
     completion: Annotated[str, PlainValidator(values.completion_link)] = ""
+    dashboards: Annotated[str, PlainValidator(values.link_base)] = ""
+    runbooks: Annotated[str, PlainValidator(values.link_base)] = ""
 
 
 class ConfigFile(Section):

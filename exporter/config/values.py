@@ -243,6 +243,18 @@ def completion_link(value: object) -> str:
     return text
 
 
+def link_base(value: object) -> str:
+    """Check an address that links begin with; return it without a trailing slash. Empty for none."""
+    if value == "":
+        return ""
+    parts = _split_url(value)
+    if parts is None or "@" in parts.netloc or parts.query or parts.fragment:
+        raise UnshownValueError(
+            "is not an address (allowed: empty, or an http or https address without user name, query or fragment)"
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
 def _split_url(value: object) -> SplitResult | None:
     if not isinstance(value, str) or not _URL.fullmatch(value):
         return None

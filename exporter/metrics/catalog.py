@@ -227,6 +227,12 @@ LABEL_OVERFLOW = _counter(
     "account",
     "label",
 )
+LINKS = _gauge(
+    "vlmrun_exporter_links_info",
+    "What the addresses of dashboards and runbooks in notifications begin with (links.dashboards, links.runbooks).",
+    "dashboards",
+    "runbooks",
+)
 RELOAD_OK = _gauge(
     "vlmrun_exporter_config_last_reload_successful", "1 if the configuration was last loaded successfully."
 )
@@ -288,6 +294,7 @@ EXPORTER_FAMILIES = (
     CATCH_UP_ETA,
     COVERAGE_GAP,
     LABEL_OVERFLOW,
+    LINKS,
     RELOAD_OK,
     RELOAD_TIME,
     TASK_FAILURES,

@@ -147,6 +147,7 @@ GROUPS: Final = (
         "What runs, and with which configuration?",
         (
             catalog.BUILD_INFO,
+            catalog.LINKS,
             catalog.RELOAD_OK,
             catalog.RELOAD_TIME,
             catalog.TASK_FAILURES,

@@ -20,6 +20,7 @@ from tests.servers import answer, drip, silence
 RELOAD_OK = "vlmrun_exporter_config_last_reload_successful"
 RELOADED_AT = "vlmrun_exporter_config_last_reload_success_timestamp_seconds"
 INTERVAL = "vlmrun_exporter_poll_interval_seconds"
+LINKS = "vlmrun_exporter_links_info"
 POLLS = "vlmrun_exporter_polls_total"
 COUNTED = "vlmrun_completions_total"
 
@@ -118,12 +119,17 @@ def test_sighup_takes_a_good_file_and_a_bad_one_changes_nothing(calm: Standin, t
         polls = refused.sum(POLLS)
         until(lambda: exporter.scrape().sum(POLLS) > polls + 3, 10, "polls go on under the old configuration")
 
-        write(config, configuration(calm.url, tmp_path, poll={"interval": "700ms"}))
+        assert before.by(LINKS, "dashboards", "runbooks") == {("", ""): 1}
+        links = {"dashboards": "https://grafana.example.com/", "runbooks": "https://git.example.com/main"}
+        write(config, configuration(calm.url, tmp_path, poll={"interval": "700ms"}, links=links))
         exporter.send(signal.SIGHUP)
         until(lambda: exporter.scrape().value(RELOAD_OK) == 1, 10, "the good file is taken")
         taken = exporter.scrape()
         assert taken.value(INTERVAL, source="requests") == 0.7
         assert taken.value(RELOADED_AT) > before.value(RELOADED_AT)
+        assert taken.by(LINKS, "dashboards", "runbooks") == {
+            ("https://grafana.example.com", "https://git.example.com/main"): 1
+        }
         assert taken.sum(COUNTED) >= before.sum(COUNTED) > 0
         assert "The last reload failed" not in exporter.get("/").text
 
