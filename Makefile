@@ -56,6 +56,10 @@ check-layers: $(VENV)/dev.stamp  ## import-linter: who may import whom
 check-prometheus: servers  ## promtool: every file in rules/
 	tests/tools/check-prometheus
 
+.PHONY: lint-extra
+lint-extra: $(VENV)/dev.stamp servers  ## Other people's tools over rules/, built with Go: cloudflare/pint, promtool of Prometheus 3
+	tests/tools/lint-extra
+
 .PHONY: servers
 servers:  ## Install the real servers that tests use (as root on Debian), or say which are absent
 	@tests/tools/install-servers
