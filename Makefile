@@ -53,7 +53,7 @@ check-layers: $(VENV)/dev.stamp  ## import-linter: who may import whom
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: check-prometheus
-check-prometheus: servers  ## promtool: every file in rules/
+check-prometheus: servers  ## promtool and amtool: the rules, and Alertmanager's example
 	tests/tools/check-prometheus
 
 .PHONY: lint-extra

@@ -1,0 +1,1 @@
+"""Tests of the alert pack: rules, routing, notifications, runbooks."""
