@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from exporter.cli import alerts
 from exporter.cli import flags as flag_names
 from exporter.cli.demo import demo, simulate
 from exporter.cli.flags import COMMANDS, Flags, optional_path
@@ -30,6 +31,7 @@ def run(arguments: Sequence[str]) -> int:
         "serve": _serve,
         "demo": _demo,
         "simulate": _simulate,
+        "alerts": alerts.run,
     }
     return programs[command](given, os.environ)
 
@@ -39,7 +41,7 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         environ,
         prog="vlmrun-exporter",
         description="Prometheus exporter for VLM Run: counts every completion exactly once.",
-        epilog="Commands: serve (the default), demo, simulate; each has its own --help.",
+        epilog="Commands: serve (the default), demo, simulate, alerts; each has its own --help.",
     )
     flags.add("config.file", default="", help="YAML configuration; without it built-in defaults and VLMRUN_API_KEY")
     flags.add_switch("config.check", help="check the configuration and exit: 0 if it is good, 2 if not")

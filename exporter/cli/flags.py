@@ -15,7 +15,7 @@ from exporter.version import __version__
 
 PREFIX = "VLMRUN_EXPORTER_"
 DEFAULT_ADDRESS = ":9877"
-COMMANDS = ("serve", "demo", "simulate")
+COMMANDS = ("serve", "demo", "simulate", "alerts")
 
 
 def variable(flag: str) -> str:
