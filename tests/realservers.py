@@ -28,7 +28,7 @@ class RealServer:
 SERVERS: Final = {
     "promtool": RealServer(("promtool",), "prometheus", "lint of /metrics, rule files and rule tests"),
     "prometheus": RealServer(("prometheus",), "prometheus", "scrapes by a real Prometheus"),
-    "amtool": RealServer(("amtool",), "prometheus-alertmanager", "lint, routes and templates of Alertmanager's example"),
+    "amtool": RealServer(("amtool",), "prometheus-alertmanager", "Alertmanager's example: lint, routes, templates"),
     "alertmanager": RealServer(
         ("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager", "notifications by a real Alertmanager"
     ),

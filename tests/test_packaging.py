@@ -22,7 +22,10 @@ from packaging.utils import canonicalize_name
 from exporter.version import __version__
 
 ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = SETTINGS["project"]
+INCLUDED = SETTINGS["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+"""What lies elsewhere in the repository than in the wheel."""
 RUNTIME = [Requirement(line) for line in PROJECT["dependencies"]]
 DEV = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
 
@@ -55,15 +58,20 @@ def metadata(wheel: Path) -> Message:
 
 
 def shipped_sources() -> set[str]:
-    """Return every file of the package in the source tree, caches and other hidden files aside."""
+    """Return every file of the package in the source tree and the rules, caches and other hidden files aside."""
     paths = (path.relative_to(ROOT) for path in (ROOT / "exporter").rglob("*") if path.is_file())
-    return {path.as_posix() for path in paths if not any(part.startswith((".", "__pycache__")) for part in path.parts)}
+    files = {path.as_posix() for path in paths if not any(part.startswith((".", "__pycache__")) for part in path.parts)}
+    return files | set(INCLUDED.values())
 
 
 def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert names == shipped_sources()
+
+
+def test_wheel_holds_every_rule_file() -> None:
+    assert set(INCLUDED) == {path.relative_to(ROOT).as_posix() for path in (ROOT / "rules").glob("*.rules.yml")}
 
 
 @pytest.mark.parametrize("pattern", ["exporter/py.typed", "exporter/simulator/data/*", "exporter/web/*.html"])
@@ -98,6 +106,19 @@ def test_installed_program_says_its_version(installed: Path, tmp_path: Path, com
     )
     assert done.returncode == 0, done.stderr
     assert __version__ in done.stdout
+
+
+def test_installed_program_finds_the_rules(installed: Path, tmp_path: Path) -> None:
+    code = "from exporter.alerts.drill.rules import shipped_rules; print(*shipped_rules(), sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == sorted(str(installed / path) for path in INCLUDED.values())
 
 
 def imported_distributions(pattern: str) -> dict[str, set[str]]:

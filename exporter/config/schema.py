@@ -219,9 +219,9 @@ class Metrics(Section):
 
 
 class Links(Section):
-    """``completion`` is the template of a completion's address; the others are what addresses of notifications begin with.
+    """Each is empty for none.
 
-    Each is empty for none.
+    ``completion`` is the template of a completion's address; addresses of dashboards and runbooks begin with the others.
     """
 
     completion: Annotated[str, PlainValidator(values.completion_link)] = ""
