@@ -39,8 +39,9 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Add up what the proof came to; list, by reason, the tests that were left out for want of what is real."""
+    """Print what proof and alert pack came to; list, by reason, the tests left out for want of what is real."""
     _summarise_proof(terminalreporter)
+    _summarise_alerts(terminalreporter)
     left_out: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
         _, _, message = report.longrepr
@@ -66,3 +67,13 @@ def _summarise_proof(terminalreporter: pytest.TerminalReporter) -> None:
         total += msgspec.json.decode(figures, type=Figures)
     terminalreporter.section("the proof, in short (make soak runs it at length)")
     terminalreporter.line(total.table())
+
+
+def _summarise_alerts(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the lines that passed tests of the alert pack have recorded, by ``record_property("alerts", line)``."""
+    passed = terminalreporter.stats.get("passed", [])
+    lines = [str(value) for report in passed for name, value in report.user_properties if name == "alerts"]
+    if lines:
+        terminalreporter.section("the alert pack")
+        for line in sorted(lines):
+            terminalreporter.line(line)
