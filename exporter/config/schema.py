@@ -221,7 +221,7 @@ class Metrics(Section):
 class Links(Section):
     """Each is empty for none.
 
-    ``completion`` is the template of a completion's address; addresses of dashboards and runbooks begin with the others.
+    ``completion`` is the template of a completion's address; those of dashboards and runbooks begin with the others.
     """
 
     completion: Annotated[str, PlainValidator(values.completion_link)] = ""

@@ -15,6 +15,7 @@ from exporter.models import MICRO
 from exporter.simulator.truth import Key
 from tests.e2e.host import free_port
 from tests.e2e.process import write
+from tests.e2e.scrape import Scrape
 from tests.e2e.standin import LABELS, Sums, Totals
 from tests.e2e.waiting import until
 
@@ -65,6 +66,17 @@ class Prometheus:
         assert len(values) <= 1, f"{query}: {len(values)} values"
         return values[0] if values else None
 
+    def firing(self) -> set[frozenset[tuple[str, str]]]:
+        """The labels of every alert that fires."""
+        alerts = self.get("alerts")["alerts"]
+        return {frozenset(alert["labels"].items()) for alert in alerts if alert["state"] == "firing"}
+
+    def evaluations(self) -> dict[str, int]:
+        """How often each group of rules has been evaluated, by its name."""
+        scrape = Scrape(self.http.get("/metrics").raise_for_status().text)
+        counts = scrape.by("prometheus_rule_group_iterations_total", "rule_group")
+        return {group.rpartition(";")[2]: round(count) for (group,), count in counts.items()}
+
     def raw(self, selector: str) -> list[Series]:
         """Return the stored samples of a range vector such as ``up[5m]``."""
         result = self.get("query", query=selector)["result"]
@@ -105,14 +117,37 @@ def _totals(families: Sequence[Mapping[tuple[str, ...], int]]) -> Totals:
     return {Key(*key): Sums(*(family.get(key, 0) for family in families)) for key in keys}
 
 
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """What makes alerts of samples: rule files, an Alertmanager (HOST:PORT), and how long a sample is seen."""
+
+    rule_files: Sequence[Path]
+    alertmanager: str
+    lookback: str
+
+
 @contextmanager
-def prometheus(binary: Path, folder: Path, target: str, *, interval: str = "1s") -> Iterator[Prometheus]:
+def prometheus(
+    binary: Path,
+    folder: Path,
+    target: str,
+    *,
+    interval: str = "1s",
+    timeout: str = "1s",
+    alerting: Alerting | None = None,
+) -> Iterator[Prometheus]:
     """Run ``binary`` with its data in ``folder``; it scrapes ``target`` (HOST:PORT)."""
-    scrape = {"job_name": JOB, "static_configs": [{"targets": [target]}]}
-    config = write(
-        folder / "prometheus.yml",
-        {"global": {"scrape_interval": interval, "scrape_timeout": "1s"}, "scrape_configs": [scrape]},
-    )
+    document: dict[str, Any] = {
+        "global": {"scrape_interval": interval, "scrape_timeout": timeout},
+        "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": [target]}]}],
+    }
+    flags = []
+    if alerting is not None:
+        document["rule_files"] = [str(file) for file in alerting.rule_files]
+        managers = {"static_configs": [{"targets": [alerting.alertmanager]}]}
+        document["alerting"] = {"alertmanagers": [managers]}
+        flags.append(f"--query.lookback-delta={alerting.lookback}")
+    config = write(folder / "prometheus.yml", document)
     address = f"127.0.0.1:{free_port()}"
     log = folder / "prometheus.log"
     with log.open("wb") as stream:
@@ -123,6 +158,7 @@ def prometheus(binary: Path, folder: Path, target: str, *, interval: str = "1s")
                 f"--storage.tsdb.path={folder / 'data'}",
                 f"--web.listen-address={address}",
                 "--enable-feature=exemplar-storage",
+                *flags,
             ],
             cwd=folder,
             stdin=subprocess.DEVNULL,
