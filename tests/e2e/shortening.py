@@ -28,7 +28,7 @@ SECONDS: Final = frozenset(map(Decimal, ("180", "600", "1800", "3600", "21600", 
 """Numbers in rules that are seconds of a window or of an age."""
 
 _RATIOS: Final = ("0", "0.01", "0.1", "0.2", "0.5", "0.8", "0.9", "1", "1.2", "1.5", "2", "3", "4", "6", "14.4", "inf")
-_COUNTS: Final = ("2.5", "4.5", "9.5", "19.5", "99.5", "360.5")
+_COUNTS: Final = ("2.5", "4.5", "9.5", "19.5", "49.5", "99.5", "360.5")
 KEPT: Final = frozenset(map(Decimal, (*_RATIOS, *_COUNTS)))
 """Numbers in rules that stay: ratios, quantiles, factors, and counts; 2 s for a first token; without end."""
 
