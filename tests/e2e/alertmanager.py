@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.host import free_port
-from tests.e2e.waiting import until
-
-READY_SECONDS = 30.0
-"""How long a start may take before a test gives up on it."""
+from tests.e2e.serving import serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +47,12 @@ def alertmanager(binary: Path, folder: Path, config: Path) -> Iterator[Alertmana
     Relative paths in the configuration are relative to its file.
     """
     address = f"127.0.0.1:{free_port()}"
-    log = folder / "alertmanager.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [
-                binary,
-                f"--config.file={config}",
-                f"--storage.path={folder / 'alertmanager'}",
-                f"--web.listen-address={address}",
-                f"--web.external-url=http://{address}",
-                "--cluster.listen-address=",
-            ],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        with httpx.Client(base_url=f"http://{address}", timeout=30.0, trust_env=False) as http:
-
-            def ready() -> bool:
-                assert process.poll() is None, log.read_text("utf-8", "replace")
-                try:
-                    return http.get("/-/ready").status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            until(ready, READY_SECONDS, "Alertmanager is ready")
-            yield Alertmanager(http)
-    finally:
-        process.terminate()
-        process.wait(30.0)
+    command = (
+        binary,
+        f"--config.file={config}",
+        f"--storage.path={folder / 'alertmanager'}",
+        f"--web.external-url=http://{address}",
+        "--cluster.listen-address=",
+    )
+    with serving("alertmanager", command, folder, address) as http:
+        yield Alertmanager(http)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from exporter.simulator.truth import Key
 from tests.e2e.host import free_port
 from tests.e2e.process import write
 from tests.e2e.scrape import Scrape
+from tests.e2e.serving import serving
 from tests.e2e.standin import LABELS, Sums, Totals
-from tests.e2e.waiting import until
 
 JOB = "vlmrun-exporter"
 """The scrape job that rules and dashboards assume."""
@@ -147,36 +146,12 @@ def prometheus(
         managers = {"static_configs": [{"targets": [alerting.alertmanager]}]}
         document["alerting"] = {"alertmanagers": [managers]}
         flags.append(f"--query.lookback-delta={alerting.lookback}")
-    config = write(folder / "prometheus.yml", document)
-    address = f"127.0.0.1:{free_port()}"
-    log = folder / "prometheus.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [
-                binary,
-                f"--config.file={config}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address={address}",
-                "--enable-feature=exemplar-storage",
-                *flags,
-            ],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        with httpx.Client(base_url=f"http://{address}", timeout=30.0, trust_env=False) as http:
-
-            def ready() -> bool:
-                assert process.poll() is None, log.read_text("utf-8", "replace")
-                try:
-                    return http.get("/-/ready").status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            until(ready, 30.0, "Prometheus is ready")
-            yield Prometheus(http)
-    finally:
-        process.terminate()
-        process.wait(30.0)
+    command: tuple[str | Path, ...] = (
+        binary,
+        f"--config.file={write(folder / 'prometheus.yml', document)}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        "--enable-feature=exemplar-storage",
+        *flags,
+    )
+    with serving("prometheus", command, folder, f"127.0.0.1:{free_port()}") as http:
+        yield Prometheus(http)
