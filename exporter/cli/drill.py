@@ -13,7 +13,7 @@ from typing import Any, Final
 from exporter.alerts.drill import openmetrics, recorded, report, server, simulated
 from exporter.alerts.drill import rules as rule_files
 from exporter.alerts.drill.drilling import drill
-from exporter.alerts.drill.ingest import EmptyHistory
+from exporter.alerts.drill.ingest import ALWAYS, EmptyHistory
 from exporter.alerts.drill.samples import Chunk
 from exporter.alerts.drill.terms import Terms, budget
 from exporter.alerts.drill.traffic import Plan
@@ -49,7 +49,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             rules = rule_files.load([Path(path) for path in values["drill.rules"]] or rule_files.shipped_rules())
             rules = rules.at_least_every(_milliseconds(values, "drill.step", zero=True))
             binary = server.locate(values["prometheus.path"])
-            outcome = drill(binary, rules, history(rules.metrics()), _say, sweeping=values["drill.sweep"] == "on")
+            samples = history(rules.metrics() | ALWAYS)
+            outcome = drill(binary, rules, samples, _say, sweeping=values["drill.sweep"] == "on")
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
@@ -77,7 +78,7 @@ def _flags(environ: Mapping[str, str]) -> Flags:
     flags.add("history.file", default="", help="OpenMetrics text with times, as of promtool tsdb dump-openmetrics")
     flags.add("history.scenario", default="", help="simulated traffic", choices=("", *_scenarios()))
     flags.add("history.duration", default="2d", help="how much of it")
-    flags.add("history.incident", default="1h", help="how long the scenario lasts, at its end; before it is steady")
+    flags.add("history.incident", default="2h", help="how long the scenario lasts, at its end; before it is steady")
     flags.add("history.rate", default="0.2", help="completions per request of the recorded trace; 1 is 8 a second")
     flags.add("history.scrape-interval", default="60s", help="how often it is scraped")
     flags.add("history.seed", default="1", help="the same seed gives the same traffic")
@@ -127,8 +128,11 @@ def _simulated(values: Mapping[str, Any], environ: Mapping[str, str]) -> History
         rate=_rate(values),
         seed=_seed(values),
     )
-    if plan.incident >= plan.duration:
-        raise ValueError("--history.incident: is not shorter than --history.duration")
+    if plan.incident >= plan.duration and plan.scenario != "steady":
+        raise ValueError(
+            f"--history.incident: {values['history.incident']} is not shorter than"
+            f" --history.duration: {values['history.duration']}"
+        )
     terms = _terms(load(optional_path(values["config.file"]), environ))
     return lambda needed: simulated.history(plan, terms, needed)
 

@@ -125,6 +125,14 @@ def rules(tmp_path: Path) -> str:
     return f"--drill.rules={path}"
 
 
+def test_rules_that_read_no_completions_are_replayed_too(tmp_path: Path) -> None:
+    rule = {"alert": "Budgeted", "expr": "vlmrun_error_budget_ratio > 0"}
+    path = tmp_path / "gauge.rules.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "gauge", "rules": [rule]}]}), encoding="utf-8")
+    document = report(tmp_path, f"--drill.rules={path}", "--history.scenario=steady", "--history.duration=20m")
+    assert set(fired(document)) == {"Budgeted"}
+
+
 def test_other_rules_and_other_thresholds_are_tried_on_a_file(tmp_path: Path, rules: str) -> None:
     needed = {"vlmrun_completions_total", "vlmrun_error_budget_ratio"}
     samples = collected(simulated.history(plan(hours=1), TERMS, needed))
@@ -207,7 +215,10 @@ def test_a_person_gets_a_table_and_the_progress_apart_from_it(tmp_path: Path, ru
         (["--history.scenario=steady", "--history.rate=0"], "--history.rate: '0' is no number above 0"),
         (["--history.scenario=steady", "--history.duration=long"], "--history.duration: 'long' is not a duration"),
         (["--history.scenario=steady", "--history.scrape-interval=0"], "--history.scrape-interval: must not be 0"),
-        (["--history.scenario=steady", "--history.incident=2d"], "--history.incident: is not shorter"),
+        (
+            ["--history.scenario=outage", "--history.duration=1h"],
+            "--history.incident: 2h is not shorter than --history.duration: 1h",
+        ),
         (["--history.scenario=steady", "--history.seed=-1"], "--history.seed: '-1' is no whole number"),
         (["--history.scenario=steady", "--drill.step=x"], "--drill.step: 'x' is not a duration"),
         (["--history.scenario=steady", "--drill.rules=none.yml"], "none.yml: No such file"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -133,3 +134,10 @@ def test_a_program_reads_every_rule_and_threshold() -> None:
         "severity": "warning",
         "notifications_per_week": {"0.5": 2.0, "1": 0.0, "2": 0.0},
     }
+
+
+def test_a_short_history_is_told_to_be_short() -> None:
+    warning = "Less than a day: rules that look back for hours, or compare with the day before, have hardly been tried."
+    short, day = (replace(OUTCOME, span=Span(START, START + length)) for length in (HOUR, 24 * HOUR))
+    assert report.text(short).splitlines()[1] == warning
+    assert warning not in report.text(day)

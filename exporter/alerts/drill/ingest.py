@@ -10,6 +10,9 @@ from exporter.alerts.drill.replay import Span
 from exporter.alerts.drill.samples import STALE, Chunk, Labels
 from exporter.metrics import catalog
 
+ALWAYS: Final = frozenset((catalog.COMPLETIONS.name,))
+"""What a history must have, whatever the rules read: it says how much was replayed, and that it is one of ours."""
+
 _OF_THE_SCRAPE: Final = ("instance", "job")
 
 

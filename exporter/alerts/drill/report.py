@@ -13,7 +13,8 @@ from exporter.alerts.drill.firing import Episode
 from exporter.alerts.drill.replay import Span
 from exporter.alerts.drill.rules import Alert
 
-_WEEK: Final = 7 * 86_400_000
+_DAY: Final = 86_400_000
+_WEEK: Final = 7 * _DAY
 _APART: Final = 300_000
 """Alerts of one name and account that begin within so many ms of another are one notification (``group_interval``)."""
 
@@ -52,6 +53,8 @@ def _text(outcome: Outcome) -> Iterator[str]:
         f"Replayed {_duration(span.end - span.start)}, from {_time(span.start)} to {_time(span.end)} UTC:"
         f" {outcome.completions:,} completions, {outcome.samples:,} samples of {outcome.series:,} series."
     )
+    if span.end - span.start < _DAY:
+        yield "Less than a day: rules that look back for hours, or compare with the day before, have hardly been tried."
     yield ""
     if outcome.fired:
         yield from _table(
