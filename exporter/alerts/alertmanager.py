@@ -12,7 +12,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -21,6 +21,7 @@ import msgspec
 import yaml
 
 from exporter.alerts.notifications import Tallies, parse_tallies
+from exporter.causes import causes
 
 T = TypeVar("T")
 
@@ -257,7 +258,7 @@ def _said(body: bytes) -> str:
 def _reason(error: Exception) -> str:
     """Return what broke, from the innermost cause: the outer ones only say that something did."""
     cause: BaseException = error
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"certificate verification failed: {cause.verify_message}"
     if isinstance(cause, socket.gaierror):
@@ -265,11 +266,3 @@ def _reason(error: Exception) -> str:
     if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno:
         return os.strerror(cause.errno)
     return presentable(str(cause)) or type(cause).__name__
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else None
-        cause = inner or cause.__cause__ or cause.__context__

@@ -7,13 +7,13 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 import httpx
 
+from exporter.causes import causes
 from exporter.models import FailureReason, PollError
 
 MAX_MESSAGE: Final = 300
@@ -144,7 +144,7 @@ def _detail(payload: object) -> str:
 def _broken(error: Exception, host: str) -> str:
     """Return what broke, from the innermost cause: the outer ones only say that something did."""
     cause: BaseException = error
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (
                 f"certificate verification failed for {host}: {cause.verify_message}; "
@@ -161,11 +161,3 @@ def _broken(error: Exception, host: str) -> str:
     if isinstance(error, httpx.ConnectError):
         return f"could not connect to {host}: {said}"
     return f"connection to {host} broke: {said}"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else None
-        cause = inner or cause.__cause__ or cause.__context__

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from exporter.cli.flags import positive_number, whole_number
 from exporter.clock import SystemClock
 from exporter.daemon import CannotRun, Daemon, Options
 from exporter.simulator import SimulatorOptions, run
@@ -102,25 +103,11 @@ def _options(values: Mapping[str, Any], *, port: int, host: str = "127.0.0.1", a
         host=host,
         port=port,
         scenario=values["scenario"],
-        seed=_number(values["simulate.seed"], "simulate.seed"),
-        speed=_positive(values["simulate.speed"], "simulate.speed"),
+        seed=whole_number(values["simulate.seed"], "simulate.seed"),
+        speed=positive_number(values["simulate.speed"], "simulate.speed", most=10_000),
         api_key=api_key or values["simulate.api-key"],
-        rate_limit_per_minute=_number(values.get("simulate.requests-per-minute", "0"), "simulate.requests-per-minute")
+        rate_limit_per_minute=whole_number(
+            values.get("simulate.requests-per-minute", "0"), "simulate.requests-per-minute"
+        )
         or None,
     )
-
-
-def _number(text: str, flag: str) -> int:
-    if not text.isdigit():
-        raise ValueError(f"--{flag}: {text!r} is no whole number")
-    return int(text)
-
-
-def _positive(text: str, flag: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 10_000:
-        raise ValueError(f"--{flag}: {text!r} is no number above 0 and up to 10000")
-    return value

@@ -17,7 +17,7 @@ from exporter.alerts.drill.ingest import ALWAYS, EmptyHistory
 from exporter.alerts.drill.samples import Chunk
 from exporter.alerts.drill.terms import Terms, budget
 from exporter.alerts.drill.traffic import Plan
-from exporter.cli.flags import Flags, optional_path
+from exporter.cli.flags import Flags, optional_path, positive_number, whole_number
 from exporter.clock import SystemClock
 from exporter.config import Config, ConfigError, load
 from exporter.config.units import parse_duration
@@ -125,8 +125,8 @@ def _simulated(values: Mapping[str, Any], environ: Mapping[str, str]) -> History
         duration=_milliseconds(values, "history.duration") * 1000,
         incident=_milliseconds(values, "history.incident") * 1000,
         scrape=_milliseconds(values, "history.scrape-interval") * 1000,
-        rate=_rate(values),
-        seed=_seed(values),
+        rate=positive_number(values["history.rate"], "history.rate", most=100),
+        seed=whole_number(values["history.seed"], "history.seed"),
     )
     if plan.incident >= plan.duration and plan.scenario != "steady":
         raise ValueError(
@@ -179,24 +179,6 @@ def _milliseconds(values: Mapping[str, Any], flag: str, *, zero: bool = False) -
     if milliseconds == 0 and not zero:
         raise ValueError(f"--{flag}: must not be 0")
     return milliseconds
-
-
-def _rate(values: Mapping[str, Any]) -> float:
-    text = str(values["history.rate"])
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= 100:
-        raise ValueError(f"--history.rate: {text!r} is no number above 0 and up to 100")
-    return rate
-
-
-def _seed(values: Mapping[str, Any]) -> int:
-    text = str(values["history.seed"])
-    if not text.isdecimal():
-        raise ValueError(f"--history.seed: {text!r} is no whole number")
-    return int(text)
 
 
 @contextmanager

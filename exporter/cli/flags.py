@@ -95,3 +95,21 @@ def add_web(flags: Flags) -> None:
 def optional_path(text: str) -> Path | None:
     """A path, None for the empty string."""
     return Path(text) if text else None
+
+
+def whole_number(text: str, flag: str) -> int:
+    """Read a flag's value. Raises ValueError that names the flag."""
+    if not text.isdecimal():
+        raise ValueError(f"--{flag}: {text!r} is no whole number")
+    return int(text)
+
+
+def positive_number(text: str, flag: str, *, most: float) -> float:
+    """Read a flag's value, above 0 and up to ``most``. Raises ValueError that names the flag."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= most:
+        raise ValueError(f"--{flag}: {text!r} is no number above 0 and up to {most:g}")
+    return value
