@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +16,7 @@ from exporter.alerts.drill.samples import Chunk
 from exporter.alerts.drill.terms import Terms, budget
 from exporter.alerts.drill.traffic import Plan
 from exporter.cli.flags import Flags, optional_path, positive_number, whole_number
+from exporter.cli.stopping import Stopped, stoppable
 from exporter.clock import SystemClock
 from exporter.config import Config, ConfigError, load
 from exporter.config.units import parse_duration
@@ -44,7 +43,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """
     values = _flags(environ).parse(arguments)
     try:
-        with _stoppable():
+        with stoppable():
             history = _history(values, environ, SystemClock())
             rules = rule_files.load([Path(path) for path in values["drill.rules"]] or rule_files.shipped_rules())
             rules = rules.at_least_every(_milliseconds(values, "drill.step", zero=True))
@@ -58,7 +57,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return _failed(error, EXIT_USAGE)
     except (server.ServerError, recorded.RecordedError, EmptyHistory, OSError) as error:
         return _failed(error, EXIT_FAILED)
-    except KeyboardInterrupt:
+    except Stopped:
         return _failed("interrupted", EXIT_INTERRUPTED)
     print(report.as_json(outcome) if values["output"] == "json" else report.text(outcome))
     return 0
@@ -179,20 +178,6 @@ def _milliseconds(values: Mapping[str, Any], flag: str, *, zero: bool = False) -
     if milliseconds == 0 and not zero:
         raise ValueError(f"--{flag}: must not be 0")
     return milliseconds
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM end the work as Ctrl-C does, so that nothing is left behind."""
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _say(what: str) -> None:

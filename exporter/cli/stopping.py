@@ -1,0 +1,33 @@
+"""Ctrl-C and SIGTERM as one exception, for commands that have something to clean up."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(BaseException):
+    """A signal asked the command to stop.
+
+    No KeyboardInterrupt: CPython remembers one that passes through `exec` or `eval` of a string, as in a module with
+    dataclasses that is imported late, and at the end dies of SIGINT although it was caught.
+    """
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise Stopped in the body. For the main thread only."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
