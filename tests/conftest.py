@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import msgspec
 import pytest
@@ -27,6 +28,12 @@ settings.register_profile(
     "soak", deadline=None, print_blob=True, max_examples=5000, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_sessionstart() -> None:
+    """Let what tests start hear SIGINT, although these run in the background of a script, where shells ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> list[str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.cli.stopping import stoppable
+
 ROOT = Path(__file__).parents[1]
 
 PROGRAM = """
@@ -41,3 +43,12 @@ def test_the_exit_code_is_the_commands_wherever_the_signal_arrives(
     command = [sys.executable, "-m", "program"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "stopped True\n", "")
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with stoppable():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -20,12 +20,16 @@ class Stopped(BaseException):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGINT and SIGTERM raise Stopped in the body. For the main thread only."""
+    """Let SIGINT and SIGTERM raise Stopped in the body. For the main thread only.
+
+    One that is ignored, as SIGINT in the background of a script, still is.
+    """
 
     def stop(number: int, frame: object) -> None:
         raise Stopped
 
-    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
         yield
     finally:
