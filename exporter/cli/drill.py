@@ -27,7 +27,19 @@ EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 
-CHOICES: Final = ("history.prometheus", "history.file", "history.scenario")
+CHOICES: Final[Mapping[str, Collection[str]]] = {
+    "history.prometheus": ("history.since", "history.until"),
+    "history.file": (),
+    "history.scenario": (
+        "history.duration",
+        "history.incident",
+        "history.rate",
+        "history.scrape-interval",
+        "history.seed",
+        "config.file",
+    ),
+}
+"""The flags that choose a history, and which flags say more about it."""
 
 SIMULATED_FROM: Final = 1_756_684_800 * SECOND
 """When simulated histories begin: on a Monday that is the first of a month, 2025-09-01 UTC."""
@@ -41,10 +53,12 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
     0 if that could be done, whatever would have fired; 1 if not; 2 if something wrong was asked for.
     """
-    values = _flags(environ).parse(arguments)
+    flags = _flags(environ)
+    values = flags.parse(arguments)
+    given = {flag for flag in values if values[flag] != flags.parser.get_default(flag)}
     try:
         with stoppable():
-            history = _history(values, environ, SystemClock())
+            history = _history(values, given, environ, SystemClock())
             rules = rule_files.load([Path(path) for path in values["drill.rules"]] or rule_files.shipped_rules())
             rules = rules.at_least_every(_milliseconds(values, "drill.step", zero=True))
             binary = server.locate(values["prometheus.path"])
@@ -95,11 +109,14 @@ def _scenarios() -> Sequence[str]:
     return [name for name, scenario in SCENARIOS.items() if not scenario.faults]
 
 
-def _history(values: Mapping[str, Any], environ: Mapping[str, str], clock: Clock) -> History:
+def _history(values: Mapping[str, Any], given: Collection[str], environ: Mapping[str, str], clock: Clock) -> History:
     chosen = [flag for flag in CHOICES if values[flag]]
     if len(chosen) != 1:
         named = ", ".join(f"--{flag}" for flag in CHOICES)
         raise ValueError(f"choose one history: {named}" + (f" (not {len(chosen)} of them)" if chosen else ""))
+    for choice, details in CHOICES.items():
+        if choice not in chosen and (vain := [flag for flag in details if flag in given]):
+            raise ValueError(f"--{vain[0]} goes with --{choice}, not with --{chosen[0]}")
     if chosen == ["history.prometheus"]:
         return _recorded(values, clock.now() // 1000)
     if chosen == ["history.file"]:

@@ -225,6 +225,18 @@ def test_a_person_gets_a_table_and_the_progress_apart_from_it(tmp_path: Path, ru
         (["--history.prometheus=localhost:9090"], "--history.prometheus: is no http or https URL"),
         (["--history.prometheus=http://a", "--history.since=yesterday"], "'yesterday' is no age such as 7d"),
         (["--history.prometheus=http://a", "--history.since=2025-09-01T00:00:00"], "has no time zone"),
+        (
+            ["--history.prometheus=http://a", "--history.rate=2"],
+            "--history.rate goes with --history.scenario, not with --history.prometheus",
+        ),
+        (
+            ["--history.scenario=steady", "--history.since=1d"],
+            "--history.since goes with --history.prometheus, not with --history.scenario",
+        ),
+        (
+            ["--history.file=a", "--config.file=b"],
+            "--config.file goes with --history.scenario, not with --history.file",
+        ),
         (["--history.prometheus=http://a", "--history.since=0"], "--history.since: is not before --history.until"),
     ],
 )
