@@ -300,7 +300,7 @@ class SourcePoller:
         return coverage is not None and coverage.backlog_from > 0
 
     def eta(self) -> float | None:
-        """Seconds until the backlog is read, infinite if arrivals outrun the budget, None without a backlog."""
+        """Seconds until the backlog is read, infinite if no end is in sight, None without a backlog."""
         coverage = self.intake.coverage
         if coverage is None or not coverage.backlog_from:
             return None

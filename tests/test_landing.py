@@ -142,7 +142,7 @@ def show(*sources: SourceState, not_ready: str | None = None, **changes: Any) ->
             source(catching_up=True, eta_seconds=math.inf),
             Condition.CATCHING_UP,
             "Polled 12 s ago, catching up with older rows: "
-            "it will not get there, as arrivals outrun the request budget.",
+            "no end in sight: arrivals outrun the request budget, or pages prove nothing.",
         ),
         (
             source(last_poll=NOW - 15 * MINUTE, catching_up=True),

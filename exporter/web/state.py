@@ -30,7 +30,7 @@ class SourceState:
     requests_limit: int
     catching_up: bool
     eta_seconds: float | None
-    """Until the backlog is counted: None if unknown, infinite if arrivals outrun the request budget."""
+    """Until the backlog is counted: None if unknown, infinite if no end is in sight."""
     next_poll: int | None
     gap_open_seconds: float
     """Time not yet proven covered, still being walked."""

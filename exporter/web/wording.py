@@ -159,7 +159,7 @@ def _eta(seconds: float | None) -> str:
     if seconds is None:
         return "too early to say for how long"
     if math.isinf(seconds):
-        return "it will not get there, as arrivals outrun the request budget"
+        return "no end in sight: arrivals outrun the request budget, or pages prove nothing"
     return f"about {duration(seconds)} to go"
 
 

@@ -9,6 +9,7 @@ import pytest
 from exporter.alerts.drill import simulated
 from exporter.alerts.drill.rules import load, shipped_rules
 from exporter.alerts.drill.samples import Labels
+from exporter.alerts.drill.traffic import Plan
 from exporter.metrics.catalog import FAMILIES, Kind
 from exporter.models import MICRO, SECOND
 from exporter.simulator import trace
@@ -20,13 +21,13 @@ from tests.alerts.drilling import START, TERMS, Samples, collected, plan
 NEEDED = load(shipped_rules()).metrics()
 
 
-def simulate(scenario: str = "steady", *, needed: frozenset[str] = NEEDED, **more: float) -> Samples:
-    return collected(simulated.history(plan(scenario, **more), TERMS, needed))  # type: ignore[arg-type]
+def simulate(of: Plan, needed: frozenset[str] = NEEDED) -> Samples:
+    return collected(simulated.history(of, TERMS, needed))
 
 
 @pytest.fixture(scope="module")
 def steady() -> Samples:
-    return simulate(hours=2, rate=0.2)
+    return simulate(plan(hours=2, rate=0.2))
 
 
 def of(samples: Samples, name: str, **labels: str) -> dict[Labels, list[tuple[int, float]]]:
@@ -43,7 +44,7 @@ def test_every_metric_that_rules_read_is_there(steady: Samples) -> None:
 
 def test_nothing_else_is_made() -> None:
     few = frozenset({"up", "vlmrun_completions_total"})
-    assert {labels[0][1] for labels in simulate(hours=0.1, needed=few)} == few
+    assert {labels[0][1] for labels in simulate(plan(hours=0.1), few)} == few
 
 
 def test_a_scrape_has_the_time_and_the_target_that_prometheus_would_add(steady: Samples) -> None:
@@ -99,7 +100,7 @@ def test_the_budgets_allow_for_a_fifth_more_than_ordinary_traffic_takes(steady: 
 
 
 def test_the_scenario_begins_with_the_incident() -> None:
-    samples = simulate("error-spike", hours=3, incident=1, rate=0.2)
+    samples = simulate(plan("error-spike", hours=3, incident=1, rate=0.2))
     begins = (START + 2 * 3600) * 1000
 
     def ratio(since: int, until: int) -> float:
@@ -114,7 +115,7 @@ def test_the_scenario_begins_with_the_incident() -> None:
 
 
 def test_in_an_outage_nothing_is_counted_and_no_poll_succeeds() -> None:
-    samples = simulate("outage", hours=1, incident=0.5, rate=0.2)
+    samples = simulate(plan("outage", hours=1, incident=0.5, rate=0.2))
     begins = START + 1800
     for _, found in of(samples, "vlmrun_exporter_last_success_timestamp_seconds").items():
         during = {value for time, value in found if begins + 7 <= time / 1000 < begins + 187}
@@ -128,4 +129,4 @@ def test_in_an_outage_nothing_is_counted_and_no_poll_succeeds() -> None:
 
 
 def test_the_same_seed_gives_the_same_history() -> None:
-    assert simulate(hours=0.2, seed=3) == simulate(hours=0.2, seed=3) != simulate(hours=0.2, seed=4)
+    assert simulate(plan(hours=0.2, seed=3)) == simulate(plan(hours=0.2, seed=3)) != simulate(plan(hours=0.2, seed=4))
