@@ -151,7 +151,7 @@ def grouped(server: Alertmanager, receiver: str, alerts: list[dict[str, str]]) -
         groups = [group for group in server.groups() if group["receiver"]["name"] == receiver]
         return groups if sum(len(group["alerts"]) for group in groups) == len(alerts) else []
 
-    groups = until(routed, 10.0, f"all alerts are in groups for {receiver}")
+    groups = until(routed, 60.0, f"all alerts are in groups for {receiver}")
     return sorted(((group["labels"], len(group["alerts"])) for group in groups), key=str)
 
 

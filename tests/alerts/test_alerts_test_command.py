@@ -111,7 +111,7 @@ def test_an_inhibition_is_named(hook: Webhook, tmp_path: Path) -> None:
     down = {"labels": {"alertname": "VLMRunExporterDown", "severity": "warning", "job": "vlmrun-exporter"}}
     with running(tmp_path, configuration(hook)) as server:
         server.post([down])
-        until(server.alerts, 10, "the inhibiting alert is there")
+        until(server.alerts, 60.0, "the inhibiting alert is there")
         end = alerts_test(tmp_path, server.url)
     assert end.returncode == 1
     assert (

@@ -145,9 +145,9 @@ def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
 def test_an_interrupted_test_leaves_no_alerts(hook: Webhook, tmp_path: Path) -> None:
     with running(tmp_path, configuration(hook, group_wait="1h")) as server:
         with started(server, wait="1h") as process:
-            until(lambda: len(server.alerts()) == 3, 20, "the alerts are there")
+            until(lambda: len(server.alerts()) == 3, 60.0, "the alerts are there")
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)
         assert process.returncode == 130
         assert errors == "vlmrun-exporter: interrupted; test alerts that were sent are resolved, or end by themselves\n"
-        until(lambda: server.alerts() == [], 10, "the alerts are gone")
+        until(lambda: server.alerts() == [], 60.0, "the alerts are gone")

@@ -37,7 +37,7 @@ def test_outage(tmp_path: Path, record_property: Record) -> None:
         # What fires now rests on samples of before. It ends while the API is still down.
         end = datetime.now(UTC) + timedelta(seconds=AFTER / 2)
         pack.alertmanager.post([{"labels": dict(SPIKE), "endsAt": end.isoformat()}])
-        until(lambda: pack.inhibited() == {SPIKE}, 10, "Alertmanager keeps the error spike quiet")
+        until(lambda: pack.inhibited() == {SPIKE}, 60.0, "Alertmanager keeps the error spike quiet")
         pack.evaluate(AFTER)
         pack.play("steady")
 

@@ -74,7 +74,7 @@ def damaged(calm: Standin, tmp_path: Path) -> str:
     """Damage a ledger in use, start again, and return what is said, once it is sure that the file is left alone."""
     config = write(tmp_path / "config.yaml", configuration(calm.url, tmp_path))
     with Exporter(config) as exporter:
-        until(lambda: exporter.scrape().sum(COUNTED) > 20, 20, "something is counted")
+        until(lambda: exporter.scrape().sum(COUNTED) > 20, 60.0, "something is counted")
         assert exporter.stop().code == 0
     ledger = tmp_path / "ledger.db"
     content = bytearray(ledger.read_bytes())
@@ -130,7 +130,7 @@ def test_a_ledger_restored_from_a_copy_withholds_its_counters_until_they_are_rig
         poll = {"page_size": 10, "interval": "1s", "requests_per_minute": 600}
         config = write(tmp_path / "config.yaml", configuration(upstream.url, tmp_path, poll=poll))
         with Exporter(config) as exporter:
-            until(lambda: exporter.scrape().sum(COUNTED) > 10, 20, "a little is counted")
+            until(lambda: exporter.scrape().sum(COUNTED) > 10, 60.0, "a little is counted")
             assert exporter.stop().code == 0
         shutil.copy(tmp_path / "ledger.db", backup)
         upstream.clock.stop()
@@ -157,17 +157,17 @@ def test_a_disk_that_is_full_stops_counting_until_there_is_room(tmp_path: Path) 
             exporter.ready()
             unlimited = resource.prlimit(exporter.process.pid, resource.RLIMIT_FSIZE)
             resource.prlimit(exporter.process.pid, resource.RLIMIT_FSIZE, (0, unlimited[1]))
-            until(lambda: exporter.scrape().sum(UP) == 0, 20, "no list is up")
+            until(lambda: exporter.scrape().sum(UP) == 0, 60.0, "no list is up")
             full = exporter.scrape()
             assert full.sum(FAILURES, reason="ledger") >= 3
             assert full.value("vlmrun_exporter_auth_ok") == 1
             assert "ledger \N{EN DASH} the ledger could not be used" in exporter.get("/").text
             failures = full.sum(FAILURES, reason="ledger")
-            until(lambda: exporter.scrape().sum(FAILURES, reason="ledger") > failures + 3, 20, "polls go on")
+            until(lambda: exporter.scrape().sum(FAILURES, reason="ledger") > failures + 3, 60.0, "polls go on")
             assert exporter.scrape().by(COUNTED, "model", "skill") == full.by(COUNTED, "model", "skill")
 
             resource.prlimit(exporter.process.pid, resource.RLIMIT_FSIZE, unlimited)
-            until(lambda: exporter.scrape().sum(UP) == 3, 20, "all lists are up")
+            until(lambda: exporter.scrape().sum(UP) == 3, 60.0, "all lists are up")
             upstream.clock.stop()
             until(lambda: everything_is_counted(upstream, exporter), 60, "all is counted, once")
         assert not watch.decreases

@@ -57,7 +57,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             metrics={"birth_hold": "3s"},
             slow_low_token={"min_duration": f"{SLOW}s"},
         )
-        until(lambda: server.value("up") == 0, 10, "Prometheus looks for its target")
+        until(lambda: server.value("up") == 0, 60.0, "Prometheus looks for its target")
         with Exporter(write(folder / "config.yaml", document), listen=(address,)) as exporter:
             exporter.ready()
             enough = f"sum_over_time(up[{WINDOW}])"
@@ -66,7 +66,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             truth = expected(upstream.truth())
             until(lambda: compare(truth, counted(exporter.scrape())), 30, "all is counted and shown", every=0.5)
             shown = time.time()
-            until(lambda: (server.value("timestamp(up)") or 0) > shown, 10, "one more scrape")
+            until(lambda: (server.value("timestamp(up)") or 0) > shown, 60.0, "one more scrape")
             yield Run(upstream, exporter, server, truth)
 
 

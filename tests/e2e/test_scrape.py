@@ -18,7 +18,7 @@ def test_a_live_scrape_in_every_form(calm: Standin, tmp_path: Path) -> None:
     document = configuration(calm.url, tmp_path, budgets=[{"name": "daily", "credits": 1000, "period": "day"}])
     with Exporter(write(tmp_path / "config.yaml", document)) as exporter:
         exporter.ready()
-        until(lambda: exporter.scrape().sum("vlmrun_completions_total") > 20, 20, "something is counted")
+        until(lambda: exporter.scrape().sum("vlmrun_completions_total") > 20, 60.0, "something is counted")
 
         plain = exporter.get("/metrics", accept=TEXT, accept_encoding="identity")
         assert plain.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"

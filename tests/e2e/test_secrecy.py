@@ -70,8 +70,8 @@ def test_no_key_and_no_prompt_gets_out(log_format: str, tmp_path: Path) -> None:
         flags = ("--log.level=debug", f"--log.format={log_format}", "--web.enable-lifecycle")
         with Exporter(config, *flags, environ=environment(VLMRUN_API_KEY=KEY)) as exporter:
             exporter.ready()
-            until(lambda: exporter.scrape().sum("vlmrun_completions_total") == 2, 10, "both good rows are counted")
-            until(lambda: exporter.scrape().sum("vlmrun_exporter_rejected_rows_total") >= 8, 10, "the others are not")
+            until(lambda: exporter.scrape().sum("vlmrun_completions_total") == 2, 60.0, "both good rows are counted")
+            until(lambda: exporter.scrape().sum("vlmrun_exporter_rejected_rows_total") >= 8, 60.0, "the others are not")
             shown = [exporter.get(path).text for path in ("/", "/config", "/metrics", "/-/ready", "/-/healthy")]
             shown += [exporter.get("/metrics", accept=accept).text for accept in (TEXT, OPENMETRICS)]
             # What is wrong with a configuration is shown, but not a key that was pasted into it.

@@ -44,8 +44,8 @@ def test_an_api_that_is_down_at_start_is_reported_and_waited_for(tmp_path: Path)
             account = {**document["accounts"][0], "base_url": running.url}
             write(tmp_path / "config.yaml", {**document, "accounts": [account]})
             exporter.send(signal.SIGHUP)
-            until(lambda: exporter.scrape().sum(UP) == 3, 20, "all lists are up")
-            until(lambda: exporter.scrape().sum(COUNTED) > 0, 20, "rows are counted")
+            until(lambda: exporter.scrape().sum(UP) == 3, 60.0, "all lists are up")
+            until(lambda: exporter.scrape().sum(COUNTED) > 0, 60.0, "rows are counted")
 
 
 def test_a_key_that_is_missing_is_reported_and_nothing_is_sent(calm: Standin, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_key_that_is_rotated_works_without_a_restart(tmp_path: Path) -> None:
         document["accounts"][0]["api_key"] = {"file": str(key)}
         with Exporter(write(tmp_path / "config.yaml", document)) as exporter:
             exporter.ready()
-            until(lambda: exporter.scrape().value(AUTH_OK) == 0, 10, "the old key is refused")
+            until(lambda: exporter.scrape().value(AUTH_OK) == 0, 60.0, "the old key is refused")
             assert exporter.scrape().sum(REQUESTS_SENT, code="401") >= 3
             assert "Invalid API Key" in exporter.get("/").text
 
@@ -79,13 +79,13 @@ def test_a_key_that_is_rotated_works_without_a_restart(tmp_path: Path) -> None:
             fresh = tmp_path / "api-key.new"
             fresh.write_text(f"{KEY}\n", encoding="ascii")
             os.replace(fresh, key)
-            until(lambda: exporter.scrape().sum(UP) == 3, 10, "all lists are up")
+            until(lambda: exporter.scrape().sum(UP) == 3, 60.0, "all lists are up")
             assert exporter.scrape().value(AUTH_OK) == 1
 
             running.accept("another-key")
-            until(lambda: exporter.scrape().value(AUTH_OK) == 0, 10, "a key that is withdrawn is noticed")
+            until(lambda: exporter.scrape().value(AUTH_OK) == 0, 60.0, "a key that is withdrawn is noticed")
             running.accept(KEY)
-            until(lambda: exporter.scrape().value(AUTH_OK) == 1, 10, "and so is its return")
+            until(lambda: exporter.scrape().value(AUTH_OK) == 1, 60.0, "and so is its return")
 
 
 def test_the_request_budget_outlives_kill_9(tmp_path: Path) -> None:
@@ -96,10 +96,10 @@ def test_the_request_budget_outlives_kill_9(tmp_path: Path) -> None:
         config = write(tmp_path / "config.yaml", document)
         for sent in (3, 6, 9, 10, 10):
             with Exporter(config) as exporter:
-                until(lambda sent=sent: len(server.requests) >= sent, 20, f"{sent} requests")  # type: ignore[misc]
+                until(lambda sent=sent: len(server.requests) >= sent, 60.0, f"{sent} requests")  # type: ignore[misc]
                 if sent == 10:
                     page = f"{sent} of 10 requests in the last minute"
-                    until(lambda page=page: page in exporter.get("/").text, 10, "a budget used up")  # type: ignore[misc]
+                    until(lambda page=page: page in exporter.get("/").text, 60.0, "a budget used up")  # type: ignore[misc]
                     assert exporter.get("/-/ready").status_code == 503
                 exporter.kill()
         assert len(server.requests) == 10
@@ -143,7 +143,7 @@ def test_a_path_of_its_own_is_all_that_a_moved_list_needs(calm: Standin, tmp_pat
     document["accounts"][0]["sources"] = moved
     with Exporter(write(tmp_path / "config.yaml", document)) as exporter:
         exporter.ready()
-        until(lambda: exporter.scrape().sum(COUNTED, source="completions") > 20, 20, "completions are counted")
+        until(lambda: exporter.scrape().sum(COUNTED, source="completions") > 20, 60.0, "completions are counted")
         scrape = exporter.scrape()
         assert scrape.value(UP, source="executions") == 0
         assert scrape.value(FAILURES, source="executions", reason="client_error") >= 1

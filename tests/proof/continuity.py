@@ -176,7 +176,7 @@ def observed(binary: Path, folder: Path, *, rounds: int, seed: int, rate: float)
             upstream.url, folder, poll={"interval": "2s", "late_after": "4s"}, metrics={"birth_hold": HOLD}
         )
         for server in servers:
-            until(lambda server=server: server.value("up") == 0, 20, "Prometheus looks for its target")  # type: ignore[misc]
+            until(lambda server=server: server.value("up") == 0, 60.0, "Prometheus looks for its target")  # type: ignore[misc]
         config = write(folder / "continuity.yaml", document)
         run = Run(upstream, servers, config, address, Exporter(config, listen=(address,)))
         stack.callback(lambda: run.exporter.__exit__(None, None, None))

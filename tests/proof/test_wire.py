@@ -155,19 +155,19 @@ def test_no_wrong_certificate_is_spoken_to_and_the_right_one_works_without_a_res
         config = secured(proxy.url("https"), tmp_path, certificates.write(tmp_path / "ca.pem"))
         with Exporter(config) as exporter:
             exporter.ready()
-            until(lambda: source_up(exporter) == 3, 20, "the right certificate is trusted")
+            until(lambda: source_up(exporter) == 3, 60.0, "the right certificate is trusted")
             for wrong in certificates.wrong():
                 proxy.switch.tls = wrong.context
                 proxy.hang_up()  # the certificate is another one from one request to the next
-                until(lambda: source_up(exporter) == 0, 20, f"{wrong.name} is refused")
+                until(lambda: source_up(exporter) == 0, 60.0, f"{wrong.name} is refused")
                 asked, connections = len(proxy.requests), proxy.connections
-                until(lambda: proxy.connections > connections + 3, 20, f"{wrong.name} is refused again")  # noqa: B023
+                until(lambda: proxy.connections > connections + 3, 60.0, f"{wrong.name} is refused again")  # noqa: B023
                 assert len(proxy.requests) == asked
                 said = f"certificate verification failed for 127.0.0.1:{proxy.port}: {wrong.said}"
                 assert said in exporter.logs
                 assert "check ca_file and the server's certificate" in exporter.logs
                 proxy.switch.tls = certificates.right
-                until(lambda: source_up(exporter) == 3, 20, f"the right certificate works after {wrong.name}")
+                until(lambda: source_up(exporter) == 3, 60.0, f"the right certificate works after {wrong.name}")
             assert exporter.scrape().value(FAILURES, source=NAME, reason="connection") >= 5
             assert KEY not in exporter.logs
 
@@ -183,7 +183,7 @@ def test_another_authority_is_trusted_by_a_reload(still: Standin, tmp_path: Path
             assert not proxy.requests
             theirs.write(ca_file)
             exporter.send(signal.SIGHUP)
-            until(lambda: source_up(exporter) == 3, 20, "the other authority is trusted")
+            until(lambda: source_up(exporter) == 3, 60.0, "the other authority is trusted")
 
 
 async def cut_handshake(wire: Wire) -> bool:
@@ -210,13 +210,13 @@ def test_a_handshake_that_fails_sends_no_key_and_passes(still: Standin, tmp_path
         with Exporter(config) as exporter:
             exporter.ready()
             for front, said in ((cut_handshake, "Connection reset by peer"), (plain, "could not connect to")):
-                until(lambda: source_up(exporter) == 3, 20, "all is well before")
+                until(lambda: source_up(exporter) == 3, 60.0, "all is well before")
                 proxy.switch.front = front
                 proxy.hang_up()
-                until(lambda: source_up(exporter) == 0, 20, f"{front.__name__} is noticed")
+                until(lambda: source_up(exporter) == 0, 60.0, f"{front.__name__} is noticed")
                 assert said in exporter.logs
                 proxy.switch.front = open_door
-            until(lambda: source_up(exporter) == 3, 20, "all is well again")
+            until(lambda: source_up(exporter) == 3, 60.0, "all is well again")
     assert heard
     assert all(KEY.encode() not in data and b"Bearer" not in data for data in heard)
 
@@ -242,9 +242,9 @@ def test_a_redirect_takes_the_key_to_no_other_host(still: Standin, tmp_path: Pat
         with Exporter(config) as exporter:
             exporter.ready()
             for status in (301, 302, 307, 308):
-                until(lambda: source_up(exporter) == 3, 20, f"all is well before {status}")
+                until(lambda: source_up(exporter) == 3, 60.0, f"all is well before {status}")
                 proxy.switch.faults = {f"/v1{path}": redirect(status) for path in LISTS.values()}
-                until(lambda: source_up(exporter) == 0, 20, f"{status} is noticed")
+                until(lambda: source_up(exporter) == 0, 60.0, f"{status} is noticed")
                 assert f"redirects ({status}) to 127.0.0.1; none is followed" in exporter.logs
                 proxy.switch.faults = {}
             assert exporter.scrape().value(FAILURES, source=NAME, reason="redirect") >= 4
