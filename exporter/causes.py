@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Iterator
 
 
@@ -12,3 +14,10 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         yield cause
         inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else None
         cause = inner or cause.__cause__ or cause.__context__
+
+
+def said(error: BaseException) -> str:
+    """Return what one error says: the system's words for its number, else its own, else its name."""
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__

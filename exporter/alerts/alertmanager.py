@@ -8,7 +8,6 @@ Proxies are taken from the environment (``HTTPS_PROXY``, ``NO_PROXY``), certific
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import socket
 import ssl
@@ -21,7 +20,8 @@ import msgspec
 import yaml
 
 from exporter.alerts.notifications import Tallies, parse_tallies
-from exporter.causes import causes
+from exporter.causes import causes, said
+from exporter.foreign import cut, one_line
 
 T = TypeVar("T")
 
@@ -201,8 +201,7 @@ class Alertmanager:
 
 def presentable(text: str) -> str:
     """Return foreign text on one line, without control characters, and cut if it is long."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line if len(line) <= _MAX_SAID else line[: _MAX_SAID - 1] + "…"
+    return cut(one_line(text), _MAX_SAID)
 
 
 def _decoded(body: bytes, kind: type[T], where: str) -> T:
@@ -238,8 +237,8 @@ def _refusal(answer: httpx.Response, body: bytes, where: str) -> str:
         case _ if answer.is_redirect:
             meaning = ", a redirect, which is not followed: the URL has to be the final one"
         case _:
-            said = presentable(_TAG.sub(" ", _said(body)))
-            meaning = f": {said}" if said else ""
+            explanation = presentable(_TAG.sub(" ", _said(body)))
+            meaning = f": {explanation}" if explanation else ""
     return f"{where} answers {answer.status_code}{meaning}"
 
 
@@ -263,6 +262,4 @@ def _reason(error: Exception) -> str:
             return f"certificate verification failed: {cause.verify_message}"
     if isinstance(cause, socket.gaierror):
         return f"name lookup failed: {cause.strerror}"
-    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno:
-        return os.strerror(cause.errno)
-    return presentable(str(cause)) or type(cause).__name__
+    return presentable(said(cause))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
+
+from prometheus_client.parser import text_string_to_metric_families
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +64,29 @@ class Sender(NamedTuple):
 
 Tallies: TypeAlias = Mapping[Sender, Tally]
 
+_TRIES: Final = "alertmanager_notification_requests_total"
 _FIELDS: Final = {
     "alertmanager_notifications_total": "begun",
     "alertmanager_notifications_failed_total": "failed",
-    "alertmanager_notification_requests_total": "tries",
+    _TRIES: "tries",
     "alertmanager_notification_requests_failed_total": "failed_tries",
 }
-_LABEL: Final = r'[a-zA-Z_]\w*="(?:[^"\\]|\\.)*"'
-_SAMPLE: Final = re.compile(rf"^({'|'.join(_FIELDS)})\{{((?:{_LABEL},?)*)\}} +([0-9.e+]+)", re.MULTILINE)
-_PAIR: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_ESCAPE: Final = re.compile(r"\\(.)")
 
 
 def parse_tallies(text: str) -> dict[Sender, Tally]:
     """Return the tallies in an exposition; empty if it does not count tries, as Alertmanager does since 0.22."""
+    try:
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    except ValueError:
+        return {}
+    if not any(sample.name == _TRIES for sample in samples):
+        return {}
     found: dict[Sender, Tally] = {}
-    if "\nalertmanager_notification_requests_total{" not in text:
-        return found
-    for name, labels, value in _SAMPLE.findall(text):
-        pairs = {key: _unescaped(raw) for key, raw in _PAIR.findall(labels)}
-        sender = Sender(pairs.get("integration", ""), pairs.get("receiver_name", ""))
-        # Failures come in several series, one a reason.
-        found[sender] = found.get(sender, Tally()) + Tally(**{_FIELDS[name]: int(float(value))})
+    for name, labels, value, *_ in samples:
+        if field := _FIELDS.get(name):
+            sender = Sender(labels.get("integration", ""), labels.get("receiver_name", ""))
+            # Failures come in several series, one a reason.
+            found[sender] = found.get(sender, Tally()) + Tally(**{field: int(value)})
     return found
 
 
@@ -96,7 +98,3 @@ def tally(tallies: Tallies, integration: str, receivers: frozenset[str]) -> Tall
         if sender.integration == integration and (not sender.receiver or sender.receiver in receivers)
     )
     return sum(counted, Tally())
-
-
-def _unescaped(raw: str) -> str:
-    return _ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], raw)

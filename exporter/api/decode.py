@@ -24,6 +24,7 @@ import msgspec
 
 from exporter.api.fields import ANYTHING_ELSE, Column, RowReader, descend
 from exporter.api.values import MAX_DURATION, BadValueError, Converter, converter, describe
+from exporter.foreign import one_line
 from exporter.models import Completion, FailureReason, Field, Page, PollError, Reject, RejectReason, Source, Status
 
 LIST_KEYS: Final = ("data", "items", "results", "completions", "executions", "predictions")
@@ -307,8 +308,7 @@ def _no_page(body: bytes, error: bool, lists: int) -> str:
     # A completion where a list was expected has an id, and its message would be what somebody wrote.
     said = _said(content) if error or "id" not in (content or ()) else ""
     if said:
-        line = " ".join("".join(char if char.isprintable() else " " for char in said).split())
-        return f"the server answers 200 with an error: {line[:_MAX_MESSAGE]}"
+        return f"the server answers 200 with an error: {one_line(said)[:_MAX_MESSAGE]}"
     if error:
         return "the server answers 200 with an error, and does not say which"
     held = f"{lists} lists" if lists else "none"

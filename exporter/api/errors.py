@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import ssl
@@ -13,7 +12,8 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from exporter.causes import causes
+from exporter.causes import causes, said
+from exporter.foreign import cut, one_line
 from exporter.models import FailureReason, PollError
 
 MAX_MESSAGE: Final = 300
@@ -56,8 +56,7 @@ class ApiError(PollError):
 
 def presentable(text: str, key: ApiKey) -> str:
     """Return foreign text on one line, without control characters or the API key, cut to ``MAX_MESSAGE``."""
-    line = key.redact(" ".join("".join(char if char.isprintable() else " " for char in text).split()))
-    return line if len(line) <= MAX_MESSAGE else line[: MAX_MESSAGE - 1] + "…"
+    return cut(key.redact(one_line(text)), MAX_MESSAGE)
 
 
 def refused(
@@ -65,8 +64,8 @@ def refused(
 ) -> ApiError:
     """Return the failure that an answer other than 200 means; ``where`` is its host and path."""
     reason, meaning = _meaning(status, where, location)
-    said = "" if reason is FailureReason.REDIRECT else _said(body)
-    message = f"{meaning}: {said}" if said else meaning
+    explanation = "" if reason is FailureReason.REDIRECT else _said(body)
+    message = f"{meaning}: {explanation}" if explanation else meaning
     return ApiError(reason, presentable(message, key), status=status, retry_after=retry_after)
 
 
@@ -152,12 +151,8 @@ def _broken(error: Exception, host: str) -> str:
             )
     if isinstance(cause, socket.gaierror):
         return f"name lookup failed on the way to {host}: {cause.strerror}"
-    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno:
-        said = os.strerror(cause.errno)
-    else:
-        said = str(cause) or type(cause).__name__
     if isinstance(error, httpx.ProxyError):
-        return f"the proxy on the way to {host} failed: {said}"
+        return f"the proxy on the way to {host} failed: {said(cause)}"
     if isinstance(error, httpx.ConnectError):
-        return f"could not connect to {host}: {said}"
-    return f"connection to {host} broke: {said}"
+        return f"could not connect to {host}: {said(cause)}"
+    return f"connection to {host} broke: {said(cause)}"

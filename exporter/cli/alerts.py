@@ -11,14 +11,11 @@ from typing import Final
 
 from exporter.alerts.alertmanager import Alertmanager, AlertmanagerError
 from exporter.alerts.testing import AlertTest
+from exporter.cli import exits
 from exporter.cli.flags import Flags, variable
 from exporter.clock import SystemClock
 from exporter.config.units import parse_duration
 from exporter.version import __version__
-
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
-EXIT_INTERRUPTED: Final = 130
 
 LONGEST: Final = 3600.0
 """Seconds: the upper limit of both durations."""
@@ -44,7 +41,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     )
     if not arguments:
         parser.print_help(sys.stderr)
-        return EXIT_USAGE
+        return exits.USAGE
     if program := programs.get(arguments[0]):
         return program(arguments[1:], environ)
     parser.parse_known_args(arguments)  # answers --help
@@ -81,7 +78,7 @@ def _test(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         timeout, wait = (_duration(values, flag) for flag in ("alertmanager.timeout", "alertmanager.wait"))
         alertmanager = _alertmanager(values["alertmanager.url"], timeout)
     except ValueError as error:
-        return _fail(str(error), EXIT_USAGE)
+        return exits.fail(error, exits.USAGE)
 
     async def test() -> bool:
         try:
@@ -90,11 +87,13 @@ def _test(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             await alertmanager.aclose()
 
     try:
-        return 0 if asyncio.run(test()) else EXIT_FAILED
+        return 0 if asyncio.run(test()) else exits.FAILED
     except AlertmanagerError as error:
-        return _fail(str(error), EXIT_FAILED)
+        return exits.fail(error, exits.FAILED)
     except KeyboardInterrupt:
-        return _fail("interrupted; test alerts that were sent are resolved, or end by themselves", EXIT_INTERRUPTED)
+        return exits.fail(
+            "interrupted; test alerts that were sent are resolved, or end by themselves", exits.INTERRUPTED
+        )
 
 
 def _alertmanager(url: str, timeout: float) -> Alertmanager:
@@ -119,8 +118,3 @@ def _duration(values: Mapping[str, str], flag: str) -> float:
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"vlmrun-exporter: {message}", file=sys.stderr)
-    return code

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exporter.cli import alerts
+from exporter.cli import alerts, exits
 from exporter.cli import flags as flag_names
 from exporter.cli.demo import demo, simulate
 from exporter.cli.flags import COMMANDS, Flags, optional_path
@@ -18,9 +18,6 @@ from exporter.config import ConfigError, check_secrets, load
 from exporter.daemon import CannotRun, Daemon, Options
 from exporter.logs import Redactor, configure
 from exporter.simulator import SCENARIOS
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -77,7 +74,7 @@ def _check(config_file: Path | None, environ: Mapping[str, str]) -> int:
         print(problem, file=sys.stderr)
     if not problems:
         print("the configuration is good")
-    return EXIT_USAGE if problems else 0
+    return exits.USAGE if problems else 0
 
 
 def _demo(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -126,13 +123,11 @@ def _run(program: Callable[[], Coroutine[Any, Any, None]]) -> int:
         asyncio.run(program())
     except ConfigError as error:
         print(error, file=sys.stderr)
-        return EXIT_USAGE
+        return exits.USAGE
     except ValueError as error:
-        print(f"vlmrun-exporter: {error}", file=sys.stderr)
-        return EXIT_USAGE
+        return exits.fail(error, exits.USAGE)
     except (CannotRun, OSError) as error:
-        print(f"vlmrun-exporter: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        return exits.fail(error, exits.FAILED)
     except KeyboardInterrupt:
         return 0
     return 0

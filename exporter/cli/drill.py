@@ -15,6 +15,7 @@ from exporter.alerts.drill.ingest import ALWAYS, EmptyHistory
 from exporter.alerts.drill.samples import Chunk
 from exporter.alerts.drill.terms import Terms, budget
 from exporter.alerts.drill.traffic import Plan
+from exporter.cli import exits
 from exporter.cli.flags import Flags, optional_path, positive_number, whole_number
 from exporter.cli.stopping import Stopped, stoppable
 from exporter.clock import SystemClock
@@ -22,10 +23,6 @@ from exporter.config import Config, ConfigError, load
 from exporter.config.units import parse_duration
 from exporter.models import SECOND, Clock
 from exporter.simulator import SCENARIOS
-
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
-EXIT_INTERRUPTED: Final = 130
 
 CHOICES: Final[Mapping[str, Collection[str]]] = {
     "history.prometheus": ("history.since", "history.until"),
@@ -66,13 +63,13 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             outcome = drill(binary, rules, samples, _say, sweeping=values["drill.sweep"] == "on")
     except ConfigError as error:
         print(error, file=sys.stderr)
-        return EXIT_USAGE
+        return exits.USAGE
     except (ValueError, openmetrics.FileError, rule_files.RulesError) as error:
-        return _failed(error, EXIT_USAGE)
+        return exits.fail(error, exits.USAGE)
     except (server.ServerError, recorded.RecordedError, EmptyHistory, OSError) as error:
-        return _failed(error, EXIT_FAILED)
+        return exits.fail(error, exits.FAILED)
     except Stopped:
-        return _failed("interrupted", EXIT_INTERRUPTED)
+        return exits.fail("interrupted", exits.INTERRUPTED)
     print(report.as_json(outcome) if values["output"] == "json" else report.text(outcome))
     return 0
 
@@ -199,8 +196,3 @@ def _milliseconds(values: Mapping[str, Any], flag: str, *, zero: bool = False) -
 
 def _say(what: str) -> None:
     print(f"drill: {what}", file=sys.stderr, flush=True)
-
-
-def _failed(why: object, code: int) -> int:
-    print(f"vlmrun-exporter: {why}", file=sys.stderr)
-    return code

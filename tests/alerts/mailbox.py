@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import email.policy
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+
+from tests.e2e.inthread import serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,6 @@ def mailbox() -> Iterator[Mailbox]:
                 if command == b"QUIT":
                     return
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="mailbox")
-        thread.start()
-        try:
-            yield Mailbox(f"127.0.0.1:{server.server_address[1]}", mails)
-        finally:
-            server.shutdown()
-            thread.join()
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    with serving(server):
+        yield Mailbox(f"127.0.0.1:{server.server_address[1]}", mails)

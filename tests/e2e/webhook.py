@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.e2e.inthread import serving
 
 Labels = frozenset[tuple[str, str]]
 
@@ -96,11 +97,6 @@ def webhook() -> Iterator[Receiver]:
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing: what comes is recorded."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="webhook")
-        thread.start()
-        try:
-            yield Receiver(f"http://127.0.0.1:{server.server_port}", deliveries)
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serving(server):
+        yield Receiver(f"http://127.0.0.1:{server.server_port}", deliveries)

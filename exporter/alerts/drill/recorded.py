@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from exporter.alerts.drill import answers
 from exporter.alerts.drill.ends import UP, Ends
 from exporter.alerts.drill.samples import Chunk
 
@@ -21,23 +22,6 @@ _WINDOW: Final = 3_600_000
 
 class RecordedError(Exception):
     """The Prometheus does not answer, or refuses."""
-
-
-class _Series(msgspec.Struct):
-    metric: dict[str, str]
-    values: list[tuple[float, str]] = []
-
-
-class _Data(msgspec.Struct):
-    resultType: str
-    result: list[_Series]
-
-
-class _Answer(msgspec.Struct):
-    data: _Data
-
-
-_decoder: Final = msgspec.json.Decoder(_Answer)
 
 
 def history(url: str, needed: Collection[str], since: int, until: int) -> Iterator[Chunk]:
@@ -65,7 +49,7 @@ def _stored(http: httpx.Client, url: str, name: str, start: int, end: int) -> It
     if answer.is_error:
         raise RecordedError(f"{shown} answered {answer.status_code}: {' '.join(answer.text.split())[:300]}")
     try:
-        found = _decoder.decode(answer.content).data.result
+        found = answers.decode(answer.content)
     except msgspec.MsgspecError:
         raise RecordedError(f"{shown} does not answer as a Prometheus does") from None
     for each in found:
@@ -74,4 +58,4 @@ def _stored(http: httpx.Client, url: str, name: str, start: int, end: int) -> It
         samples = [(time, value) for time, value in samples if start < time <= end]
         if samples:
             times, values = zip(*samples, strict=True)
-            yield Chunk(tuple(sorted(each.metric.items())), times, values)
+            yield Chunk(each.labels, times, values)

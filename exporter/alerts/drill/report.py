@@ -12,6 +12,7 @@ from exporter.alerts.drill.drilling import Finding, Outcome, Swept
 from exporter.alerts.drill.firing import Episode
 from exporter.alerts.drill.replay import Span
 from exporter.alerts.drill.rules import Alert
+from exporter.config.units import format_duration
 
 _DAY: Final = 86_400_000
 _WEEK: Final = 7 * _DAY
@@ -183,10 +184,4 @@ def _iso(milliseconds: int) -> str:
 
 
 def _duration(milliseconds: int) -> str:
-    seconds = milliseconds // 1000
-    parts = []
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, length)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
+    return format_duration(milliseconds // 1000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +11,12 @@ from typing import Any, Final
 import yaml
 
 from exporter.alerts.drill import promql
+from exporter.config.units import parse_duration
 
 SUFFIX: Final = ".rules.yml"
 
 _DEFAULT_INTERVAL: Final = 60_000
 """Prometheus's own ``evaluation_interval`` unless it is told another (ms)."""
-
-_MILLISECONDS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
 
 class RulesError(Exception):
@@ -71,11 +70,8 @@ class Rules:
     def at_least_every(self, step: int) -> Rules:
         """The same rules, none evaluated more often than every ``step`` ms."""
         return Rules(
-            tuple(Record(each.name, each.expr, max(step, each.interval), each.labels) for each in self.records),
-            tuple(
-                Alert(each.name, each.expr, max(step, each.interval), each.hold, each.keep, each.labels)
-                for each in self.alerts
-            ),
+            tuple(replace(each, interval=max(step, each.interval)) for each in self.records),
+            tuple(replace(each, interval=max(step, each.interval)) for each in self.alerts),
         )
 
 
@@ -136,15 +132,8 @@ def _ordered(records: Sequence[Record]) -> tuple[Record, ...]:
 
 def _duration(text: str | None) -> int:
     """Return the ms of a duration such as ``1h30m``, 0 for none. Raises ValueError."""
-    total, number, rest = 0, "", str(text or "")
-    while rest:
-        unit = next((unit for unit in _MILLISECONDS if number and rest.startswith(unit)), "")
-        if unit:
-            total, number, rest = total + int(number) * _MILLISECONDS[unit], "", rest[len(unit) :]
-        elif rest[0].isdigit():
-            number, rest = number + rest[0], rest[1:]
-        else:
-            raise ValueError(f"{text!r} is no duration")
-    if number and int(number):
-        raise ValueError(f"{text!r} is a duration without a unit")
-    return total
+    try:
+        return round(parse_duration(str(text or "0")) * 1000)
+    except ValueError:
+        what = "a duration without a unit" if str(text).isdecimal() else "no duration"
+        raise ValueError(f"{text!r} is {what}") from None

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import msgspec
 
-from exporter.alerts.drill.samples import Chunk, Labels, messages
+from exporter.alerts.drill import answers
+from exporter.alerts.drill.samples import Chunk, messages
 
 _CENTURY: Final = "36500d"
 _DECADE: Final = "3650d"
@@ -27,22 +27,6 @@ _POINTS: Final = 2_000
 
 class ServerError(Exception):
     """Prometheus is not there, does not run, or refuses a request."""
-
-
-class _Series(msgspec.Struct):
-    metric: dict[str, str]
-    values: list[tuple[float, str]]
-
-
-class _Data(msgspec.Struct):
-    result: list[_Series]
-
-
-class _Answer(msgspec.Struct):
-    data: _Data
-
-
-_decoder: Final = msgspec.json.Decoder(_Answer)
 
 
 class Server:
@@ -76,8 +60,8 @@ class Server:
             form = {"query": query, "start": _seconds(first), "end": _seconds(last), "step": _seconds(step)}
             answer = self._checked(self._http.build_request("POST", "/api/v1/query_range", data=form))
             yield [
-                Chunk(_labels(each.metric), _times(each.values, step), [float(value) for _, value in each.values])
-                for each in _decoder.decode(answer.content).data.result
+                Chunk(each.labels, _times(each.values, step), [float(value) for _, value in each.values])
+                for each in answers.decode(answer.content)
             ]
 
     def _checked(self, request: httpx.Request) -> httpx.Response:
@@ -183,10 +167,6 @@ def _pause(process: subprocess.Popen[bytes], folder: Path) -> None:
         return
     lines = (folder / "log").read_text("utf-8", "replace").strip().splitlines()
     raise ServerError(f"Prometheus ended at once: {lines[-1][:500] if lines else 'without a word'}")
-
-
-def _labels(metric: dict[str, str]) -> Labels:
-    return tuple(sorted(metric.items()))
 
 
 def _times(values: list[tuple[float, str]], step: int) -> Sequence[int]:

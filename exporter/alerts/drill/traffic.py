@@ -65,7 +65,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Counted:
-    """Everything counted so far; ``spend`` is in micro-credits by quarter of an hour."""
+    """Everything counted so far."""
 
     totals: Delta = field(default_factory=Delta)
     completions: int = 0
