@@ -1,0 +1,1 @@
+"""The dashboards as Python: what the JSON files beside this folder are generated from."""

@@ -1,0 +1,124 @@
+"""From panels to a dashboard: variables, links, annotations, rows, and the JSON that Grafana loads."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardCursorSync,
+    DashboardLinkType,
+    Panel,
+)
+
+with warnings.catch_warnings():
+    # The SDK advises the second version of the schema, which Grafana has had by default since 12 only.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from grafana_foundation_sdk.builders import dashboard
+
+from dashboards.source.links import TAG
+from dashboards.source.targets import DATASOURCE
+from dashboards.source.variables import Variable, build
+
+FIRING: Final = 'ALERTS{alertname=~"VLMRun.+", alertstate="firing", account=~"$account|"}'
+"""Alerts of the shipped rules that fire, those without an account among them. They have no job of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Panels below a title, from left to right, 24 units of the grid wide. The details are ``collapsed``."""
+
+    title: str
+    panels: Sequence[Builder[Panel]]
+    collapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A dashboard. Its address is ``/d/UID``, which alert rules and links name."""
+
+    uid: str
+    title: str
+    description: str
+    variables: Sequence[Variable]
+    rows: Sequence[Row]
+
+    @property
+    def file(self) -> str:
+        """The name of its JSON file."""
+        return f"{self.uid.removeprefix('vlmrun-')}.json"
+
+    def json(self) -> str:
+        """Return what the file holds."""
+        built = json.loads(JSONEncoder(sort_keys=True).encode(self._build().build()))
+        for number, panel in enumerate(_panels(built["panels"]), 1):
+            panel["id"] = number
+        for link in built["links"]:
+            # The SDK hides links in a menu of the controls by default, and knows no other place.
+            del link["placement"]
+        for annotation in built["annotations"]["list"]:
+            del annotation["placement"]
+        return json.dumps(built, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    def _build(self) -> dashboard.Dashboard:
+        page = (
+            dashboard.Dashboard(f"VLM Run / {self.title}")
+            .uid(self.uid)
+            .description(self.description)
+            .tags([TAG])
+            .readonly()
+            .time("now-6h", "now")
+            .refresh("1m")
+            .timezone("browser")
+            .tooltip(DashboardCursorSync.CROSSHAIR)
+            .link(
+                dashboard.DashboardLink("VLM Run")
+                .type(DashboardLinkType.DASHBOARDS)
+                .tags([TAG])
+                .as_dropdown(True)
+                .keep_time(True)
+                .include_vars(True)
+            )
+            .annotation(
+                dashboard.AnnotationQuery()
+                .name("Firing alerts")
+                .datasource(DATASOURCE)
+                .enable(True)
+                .icon_color("red")
+                .expr(FIRING)
+                .step("60s")
+                .title_format("{{alertname}}")
+                .text_format("{{severity}} {{account}} {{source}} {{model}} {{skill}} {{budget}}")
+                .tag_keys("severity,family")
+            )
+        )
+        for variable in build(self.variables):
+            page = page.with_variable(variable)
+        for row in self.rows:
+            page = _with(page, row)
+        return page
+
+
+def _with(page: dashboard.Dashboard, row: Row) -> dashboard.Dashboard:
+    """Add a row: the panels of a collapsed one are its own, those of an open one follow it."""
+    built = dashboard.Row(row.title)
+    if row.collapsed:
+        for panel in row.panels:
+            built = built.with_panel(panel)
+        return page.with_row(built)
+    page = page.with_row(built.collapsed(False))
+    for panel in row.panels:
+        page = page.with_panel(panel)
+    return page
+
+
+def _panels(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield all panels in the order in which they are seen, rows and what is in them as well."""
+    for panel in panels:
+        yield panel
+        yield from _panels(panel.get("panels") or [])

@@ -1,0 +1,84 @@
+"""What several dashboards show the same way: thresholds, and a few numbers and columns."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardRangeMapOptions,
+    RangeMap,
+    ValueMapping,
+    ValueMappingResult,
+)
+
+from dashboards.source.panels import BAD, GOOD, WARN, steps
+from dashboards.source.promql import Labels, Rising, increase, lowest, over, rate, select
+from exporter.metrics import catalog
+from exporter.metrics.catalog import Family
+
+LIST: Final[Labels] = ("source",)
+MODEL: Final[Labels] = ("source", "model")
+SKILL: Final[Labels] = ("source", "skill")
+MODEL_SKILL: Final[Labels] = ("source", "model", "skill")
+"""What panels are broken down by. Always by source: lists may overlap, so that they must not be added up."""
+
+OF_LIST: Final = "{{source}}"
+OF_MODEL: Final = "{{model}} · {{source}}"
+OF_SKILL: Final = "{{skill}} · {{source}}"
+OF_BUDGET: Final = "{{account}} · {{budget}}"
+
+FAILED: Final = steps((0.01, WARN), (0.05, BAD))
+"""Share of failures: from the default of slo.error_ratio on, and from five times that."""
+
+AGE: Final = steps((180, WARN), (600, BAD))
+"""Seconds since a poll worked: from three minutes on, VLMRunDataStale fires at the default poll.interval."""
+
+NEVER: Final[list[ValueMapping]] = [
+    RangeMap(DashboardRangeMapOptions(1_000_000_000, None, ValueMappingResult(text="never", color=BAD)))
+]
+"""An age of decades: what it is the age of has not been yet, and stands at 0."""
+
+LEFT: Final = steps((0.1, WARN), (0.25, GOOD), base=BAD)
+"""Share of a budget that is left."""
+
+
+def failed(by: Labels, of: Rising) -> str:
+    """Return the share of completions that failed."""
+    return over(of(catalog.COMPLETIONS, by, status="error"), of(catalog.COMPLETIONS, by))
+
+
+def credits_each(by: Labels, of: Rising) -> str:
+    """Return credits per completion, of those that say what they cost."""
+    return over(of(catalog.COST, by, part="sum"), of(catalog.COST, by, part="count"))
+
+
+def per_thousand_output_tokens(by: Labels, of: Rising) -> str:
+    """Return credits per 1,000 output tokens."""
+    return f"1000 * {over(of(catalog.CREDITS, by), of(catalog.OUTPUT_TOKENS, by))}"
+
+
+def generating(by: Labels, of: Rising) -> str:
+    """Return the time that successful completions took after their first token, added up."""
+    duration = of(catalog.DURATION, by, part="sum", status="success")
+    first_token = of(catalog.TIME_TO_FIRST_TOKEN, by, part="sum", status="success")
+    return f"({duration} - {first_token})"
+
+
+def tokens_generated(by: Labels, of: Rising) -> str:
+    """Return the output tokens of successful completions."""
+    return of(catalog.OUTPUT_LENGTH, by, part="sum", status="success")
+
+
+def data_age(by: Labels) -> str:
+    """Return the seconds since a poll last worked, of the list that has waited longest."""
+    return f"time() - {lowest(by, select(catalog.LAST_SUCCESS))}"
+
+
+def tokens_per_minute(by: Labels) -> str:
+    """Return input and output tokens a minute."""
+    return f"60 * ({rate(catalog.INPUT_TOKENS, by)} + {rate(catalog.OUTPUT_TOKENS, by)})"
+
+
+def in_buckets(family: Family) -> str:
+    """Return how many successful completions fell into each bucket of a histogram in the minutes before."""
+    return increase(family, ("le",), part="bucket", window="$__rate_interval", status="success", late="false")

@@ -1,0 +1,344 @@
+"""Exporter health: does it reach the API, is everything counted, and what does it take."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMapping, ValueMappingResult
+
+from dashboards.source import links
+from dashboards.source.assembly import Page, Row
+from dashboards.source.pages.common import AGE, LIST, NEVER, OF_LIST, data_age
+from dashboards.source.panels import BAD, GOOD, WARN, graph, number, steps
+from dashboards.source.promql import Labels, highest, lowest, rate, select, select_target, total
+from dashboards.source.tables import Label, Table, Value
+from dashboards.source.targets import graphed, now
+from dashboards.source.variables import LISTS
+from exporter.metrics import catalog
+from exporter.metrics.catalog import Family
+
+_CHOSEN: Final = ("account", "source")
+"""The variables that this dashboard has of those which completions have labels for."""
+
+_TARGET: Final = ("job", "instance")
+_OF_TARGET: Final = "{{instance}}"
+
+_UP: Final[list[ValueMapping]] = [
+    ValueMap({"0": ValueMappingResult(text="down", color=BAD), "1": ValueMappingResult(text="up", color=GOOD)})
+]
+_REFUSED: Final[list[ValueMapping]] = [
+    ValueMap({"0": ValueMappingResult(text="refused", color=BAD), "1": ValueMappingResult(text="accepted", color=GOOD)})
+]
+_RELOADED: Final[list[ValueMapping]] = [
+    ValueMap(
+        {"0": ValueMappingResult(text="not loaded", color=BAD), "1": ValueMappingResult(text="loaded", color=GOOD)}
+    )
+]
+_ROLLED_BACK: Final[list[ValueMapping]] = [
+    ValueMap({"0": ValueMappingResult(text="sound", color=GOOD), "1": ValueMappingResult(text="older copy", color=BAD)})
+]
+_CATCHING_UP: Final[list[ValueMapping]] = [
+    ValueMap({"0": ValueMappingResult(text="no", color=GOOD), "1": ValueMappingResult(text="yes", color=WARN)})
+]
+
+
+def _of_exporters(name: str) -> str:
+    """Return a metric that Prometheus has of every target, of those that were exporters in the time shown."""
+    seen = f"last_over_time({select(catalog.BUILD_INFO)}[$__range])"
+    return f"{select_target(name)} and on (job, instance) {seen}"
+
+
+def _proven(by: Labels) -> str:
+    """Return the seconds since the time up to which everything is proven."""
+    return f"time() - {lowest(by, select(catalog.WATERMARK))}"
+
+
+def _a_minute(family: Family, *by: str) -> str:
+    """Return by how much a counter rises a minute, by some labels."""
+    return f"60 * {rate(family, by)}"
+
+
+_LATE: Final = f"rate({select(catalog.COMPLETIONS, chosen=_CHOSEN, late='true')}[$__rate_interval])"
+
+TRUST: Final = Row(
+    "Can the numbers be trusted?",
+    [
+        number(
+            "Exporter",
+            "Whether Prometheus reaches the exporter, for targets that were exporters in the time shown.",
+            now(_of_exporters("up"), _OF_TARGET),
+            unit="none",
+            mappings=_UP,
+            nothing="no exporter",
+        ),
+        number(
+            "API key",
+            "Whether the API accepts the key of the account. While it does not, nothing of the account is watched.",
+            now(lowest(("account",), select(catalog.AUTH_OK)), "{{account}}"),
+            unit="none",
+            mappings=_REFUSED,
+        ),
+        number(
+            "Last poll",
+            "Whether the last poll of the list worked.",
+            now(lowest(LIST, select(catalog.SOURCE_UP)), OF_LIST),
+            unit="none",
+            mappings=_UP,
+        ),
+        number(
+            "Data age",
+            "Time since a poll of the list last worked: how old the numbers of all dashboards are.",
+            now(data_age(LIST), OF_LIST),
+            unit="s",
+            decimals=0,
+            thresholds=AGE,
+            mappings=NEVER,
+        ),
+        number(
+            "Proven up to",
+            "How long ago the time is up to which every row is proven to be counted, or reported as lost. It trails by"
+            " poll.max_lateness, 15 minutes, and the time between two walks.",
+            now(_proven(LIST), OF_LIST),
+            unit="s",
+            decimals=0,
+            thresholds=steps((1800, WARN), (3600, BAD)),
+            mappings=NEVER,
+        ),
+        number(
+            "Not proven yet",
+            "Width of the time that should be proven by now, and is not: a walk has not reached it yet.",
+            now(highest(LIST, select(catalog.COVERAGE_GAP, state="open")), OF_LIST),
+            unit="s",
+            decimals=0,
+            thresholds=steps((900, WARN), (3600, BAD)),
+        ),
+        number(
+            "Lost",
+            "Width of the time that was given up: rows in it may be missing from every number, for ever.",
+            now(highest(LIST, select(catalog.COVERAGE_GAP, state="lost")), OF_LIST),
+            unit="s",
+            decimals=0,
+            thresholds=steps((1, BAD)),
+        ),
+        number(
+            "Catching up",
+            "Whether a backlog is being read, as after an outage or a restart. Its rows are late: totals grow, rates"
+            " do not.",
+            now(highest(LIST, select(catalog.CATCHING_UP)), OF_LIST),
+            unit="none",
+            mappings=_CATCHING_UP,
+        ),
+    ],
+)
+
+POLLS: Final = Row(
+    "Polls",
+    [
+        graph(
+            "API requests per minute",
+            "Requests sent to the API by HTTP status, retries included, of all lists; and poll.requests_per_minute"
+            " of the"
+            " accounts, dashed.",
+            graphed(_a_minute(catalog.API_REQUESTS, "code"), "{{code}}"),
+            graphed(total((), highest(("account",), select(catalog.REQUEST_LIMIT))), "limit"),
+            unit="short",
+            colors={"/^(4|5|error)/": BAD},
+            dashed="/^limit$/",
+        ),
+        graph(
+            "Duration of the last poll",
+            "How long the last poll of a list took, waiting for the request budget included.",
+            graphed(highest(LIST, select(catalog.POLL_DURATION)), OF_LIST),
+            unit="s",
+        ),
+        graph(
+            "Failed polls per minute",
+            "Polls that failed, by reason. docs/metrics.md says what each reason means.",
+            graphed(_a_minute(catalog.POLL_FAILURES, "reason"), "{{reason}}"),
+            unit="short",
+            calcs=("max",),
+        ),
+        graph(
+            "Data age",
+            "Time since a poll of the list last worked. It is a saw between 0 and poll.interval while all is well.",
+            graphed(data_age(LIST), OF_LIST),
+            unit="s",
+            limits=steps((180, BAD)),
+        ),
+        graph(
+            "Proven up to",
+            "How long ago the time is up to which every row is proven to be counted, or reported as lost.",
+            graphed(_proven(LIST), OF_LIST),
+            unit="s",
+        ),
+        graph(
+            "Gaps",
+            "Width of the time that is not proven to be counted: open, or given up as lost.",
+            graphed(highest(("source", "state"), select(catalog.COVERAGE_GAP)), "{{state}} · {{source}}"),
+            unit="s",
+            colors={"/^lost/": BAD},
+        ),
+    ],
+)
+
+ROWS: Final = Row(
+    "Rows",
+    [
+        graph(
+            "Rows per minute by outcome",
+            "Sightings of rows: counted now, counted before, not finished, older than what is counted. Each row is read"
+            " several times; it is counted once.",
+            graphed(_a_minute(catalog.ROWS, "outcome"), "{{outcome}}"),
+            unit="short",
+        ),
+        graph(
+            "Late completions per minute",
+            'Completions counted long after their work ended (late="true"), as after an outage. They are in totals, and'
+            " not in rates.",
+            graphed(f"60 * {total(LIST, _LATE)}", OF_LIST),
+            unit="short",
+        ),
+        graph(
+            "Time until caught up",
+            "Estimate of how long reading the backlog takes; 0 without one. Without end: rows arrive faster than the"
+            " request"
+            " budget allows, which shows as a gap in the line.",
+            graphed(highest(LIST, select(catalog.CATCH_UP_ETA)), OF_LIST),
+            unit="s",
+        ),
+        graph(
+            "Rejected rows per minute",
+            "Rows that could not be counted, by reason, each reported once a run. The log has the ids.",
+            graphed(_a_minute(catalog.REJECTED_ROWS, "reason"), "{{reason}}"),
+            unit="short",
+            calcs=("max",),
+        ),
+        graph(
+            "Missing values per minute",
+            "Values that counted rows lacked, by field. They are left out of every number, and never taken for 0.",
+            graphed(_a_minute(catalog.MISSING_VALUES, "field"), "{{field}}"),
+            unit="short",
+            calcs=("max",),
+        ),
+        graph(
+            "Odd rows and pages per minute",
+            "Rows that came later than poll.max_lateness allows, that changed after they were counted, that vanished"
+            " while"
+            " pending; pages that prove nothing; rows counted as other for want of labels.",
+            graphed(_a_minute(catalog.BEYOND_LATENESS), "beyond lateness"),
+            graphed(_a_minute(catalog.AMENDED_ROWS), "amended"),
+            graphed(_a_minute(catalog.VANISHED_ROWS), "vanished"),
+            graphed(_a_minute(catalog.UNPROVABLE_PAGES), "unprovable pages"),
+            graphed(_a_minute(catalog.LABEL_OVERFLOW, "label"), "overflow of {{label}}"),
+            unit="short",
+            calcs=("max",),
+        ),
+    ],
+)
+
+PROCESS: Final = Row(
+    "Process",
+    [
+        graph(
+            "Series",
+            "Samples of a scrape. labels.max_models and labels.max_skills bound them.",
+            graphed(_of_exporters("scrape_samples_scraped"), _OF_TARGET),
+            unit="short",
+            width=6,
+        ),
+        graph(
+            "Scrape duration",
+            "How long Prometheus took to scrape the exporter.",
+            graphed(_of_exporters("scrape_duration_seconds"), _OF_TARGET),
+            unit="s",
+            width=6,
+        ),
+        graph(
+            "CPU",
+            "Cores that the exporter uses.",
+            graphed(
+                f"rate({select_target('process_cpu_seconds_total')}[$__rate_interval])"
+                f" and on (job, instance) {select(catalog.BUILD_INFO)}",
+                _OF_TARGET,
+            ),
+            unit="none",
+            width=6,
+        ),
+        graph(
+            "Memory",
+            "Resident memory of the exporter.",
+            graphed(_of_exporters("process_resident_memory_bytes"), _OF_TARGET),
+            unit="bytes",
+            width=6,
+        ),
+        graph(
+            "Task failures per minute",
+            "Unexpected errors in background tasks, each of which is in the log: a defect of the exporter.",
+            graphed(_a_minute(catalog.TASK_FAILURES, "task"), "{{task}}"),
+            unit="short",
+            calcs=("max",),
+        ),
+        graph(
+            "Refused connections per minute",
+            "Connections to the exporter that it closed, by reason.",
+            graphed(_a_minute(catalog.REFUSED_CONNECTIONS, "reason"), "{{reason}}"),
+            unit="short",
+            calcs=("max",),
+        ),
+        Table(
+            labels=[
+                Label("instance", "Instance"),
+                Label("version", "Version", width=90),
+                Label("pythonversion", "Python", width=80),
+            ],
+            values=[
+                Value(highest(("instance", "version", "pythonversion"), select(catalog.BUILD_INFO)), "Up", "none"),
+            ],
+            by="Instance",
+            hidden=("Value",),
+        ).panel("Versions", "What runs.", width=8),
+        number(
+            "Configuration",
+            "Whether the configuration was last loaded successfully. If not, the one before is in force.",
+            now(lowest(_TARGET, select(catalog.RELOAD_OK)), _OF_TARGET),
+            unit="none",
+            mappings=_RELOADED,
+            width=6,
+        ),
+        number(
+            "Configuration loaded",
+            "How long ago the configuration in force was loaded.",
+            now(f"time() - {highest(_TARGET, select(catalog.RELOAD_TIME))}", _OF_TARGET),
+            unit="s",
+            width=6,
+        ),
+        number(
+            "Ledger",
+            "Whether the ledger was restored from an older copy. Until every list is walked again, completions are"
+            " withheld.",
+            now(highest(_TARGET, select(catalog.LEDGER_ROLLED_BACK)), _OF_TARGET),
+            unit="none",
+            mappings=_ROLLED_BACK,
+            width=6,
+        ),
+        number(
+            "Exporters of an account",
+            "How many exporters watch the account. Two of them count everything twice: choose one instance above,"
+            " and stop"
+            " the other.",
+            now(f"count by (account) ({select(catalog.AUTH_OK)})", "{{account}}"),
+            unit="none",
+            thresholds=steps((2, BAD)),
+            width=6,
+        ),
+    ],
+    collapsed=True,
+)
+
+PAGE: Final = Page(
+    uid=links.EXPORTER,
+    title="Exporter",
+    description="Does the exporter reach the API, is everything counted and up to when, and what does it take.",
+    variables=LISTS,
+    rows=[TRUST, POLLS, ROWS, PROCESS],
+)

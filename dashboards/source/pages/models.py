@@ -1,0 +1,172 @@
+"""Model comparison: which model does the same work faster, better, cheaper."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.source import links
+from dashboards.source.assembly import Page, Row
+from dashboards.source.links import cell, drill, label
+from dashboards.source.pages.common import (
+    FAILED,
+    LIST,
+    MODEL,
+    MODEL_SKILL,
+    OF_MODEL,
+    credits_each,
+    failed,
+    generating,
+    per_thousand_output_tokens,
+    tokens_generated,
+)
+from dashboards.source.panels import graph
+from dashboards.source.promql import increase, over, quantile, rate
+from dashboards.source.tables import Label, Table, Value
+from dashboards.source.targets import graphed
+from dashboards.source.variables import COMPLETIONS
+from exporter.metrics import catalog
+
+_TO_LATENCY: Final = drill("Latency and worst completions", links.LATENCY, model=cell("Model"), source=cell("Source"))
+_TO_LATENCY_OF_LINE: Final = drill("Latency", links.LATENCY, model=label("model"), source=label("source"))
+_TO_SKILL: Final = drill(
+    "Latency and worst completions",
+    links.LATENCY,
+    model=cell("Model"),
+    skill=cell("Skill"),
+    source=cell("Source"),
+)
+
+COMPARED: Final = Row(
+    "Models",
+    [
+        Table(
+            labels=[Label("model", "Model", _TO_LATENCY, width=190), Label("source", "Source", width=110)],
+            values=[
+                Value(increase(catalog.COMPLETIONS, MODEL), "Completions", "short", 0, bar=True),
+                Value(
+                    f"{increase(catalog.COMPLETIONS, MODEL)}"
+                    f" / on (source) group_left () {increase(catalog.COMPLETIONS, LIST)}",
+                    "Share",
+                    "percentunit",
+                    1,
+                    width=75,
+                ),
+                Value(failed(MODEL, increase), "Failed", "percentunit", 2, FAILED, width=80),
+                Value(quantile(0.5, catalog.DURATION, MODEL, of=increase, status="success"), "p50", "s", 1, width=80),
+                Value(quantile(0.95, catalog.DURATION, MODEL, of=increase, status="success"), "p95", "s", 1, width=80),
+                Value(
+                    quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, of=increase, status="success"),
+                    "First token p95",
+                    "s",
+                    1,
+                    width=130,
+                ),
+                Value(
+                    over(tokens_generated(MODEL, increase), generating(MODEL, increase)),
+                    "Output tokens/s",
+                    "short",
+                    1,
+                    width=130,
+                ),
+                Value(credits_each(MODEL, increase), "Credits each", "short", 2, width=110),
+                Value(per_thousand_output_tokens(MODEL, increase), "Credits/1k output", "short", 2, width=140),
+            ],
+            by="Completions",
+        ).panel(
+            "Models",
+            "Totals of the time shown, a model a row, for the chosen skills. Share is of the list's completions. Output"
+            " tokens/s are those of successful completions over the time after their first token. Choose one skill"
+            " above"
+            " to compare models at the same work.",
+            nothing="No completions in this time.",
+        ),
+    ],
+)
+
+SIDE_BY_SIDE: Final = Row(
+    "Side by side, for the chosen skills",
+    [
+        graph(
+            "Duration p95",
+            "95th percentile of successful completions. Dots are single completions, with their id.",
+            graphed(quantile(0.95, catalog.DURATION, MODEL, status="success"), OF_MODEL, exemplar=True),
+            unit="s",
+            link=_TO_LATENCY_OF_LINE,
+        ),
+        graph(
+            "Failed",
+            "Share of completions that failed.",
+            graphed(failed(MODEL, rate), OF_MODEL, exemplar=True),
+            unit="percentunit",
+        ),
+        graph(
+            "Share of traffic",
+            "Of the completions a second of the chosen lists, how many go to which model.",
+            graphed(rate(catalog.COMPLETIONS, MODEL), OF_MODEL),
+            unit="cps",
+            shares=True,
+        ),
+        graph(
+            "First token p95",
+            "95th percentile of the time to the first token of successful completions, where the API reports it.",
+            graphed(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL, exemplar=True),
+            unit="s",
+            link=_TO_LATENCY_OF_LINE,
+        ),
+        graph(
+            "Output tokens per second",
+            "Output tokens of successful completions over the time they took after their first token.",
+            graphed(over(tokens_generated(MODEL, rate), generating(MODEL, rate)), OF_MODEL),
+            unit="short",
+        ),
+        graph(
+            "Credits per completion",
+            "Mean cost of a completion, of those that say what they cost. Dots are single completions, with their id.",
+            graphed(credits_each(MODEL, rate), OF_MODEL, exemplar=True),
+            unit="short",
+        ),
+    ],
+)
+
+SKILLS: Final = Row(
+    "Skills of the chosen models",
+    [
+        Table(
+            labels=[
+                Label("skill", "Skill", _TO_SKILL),
+                Label("model", "Model", width=190),
+                Label("source", "Source", width=110),
+            ],
+            values=[
+                Value(increase(catalog.COMPLETIONS, MODEL_SKILL), "Completions", "short", 0, bar=True),
+                Value(failed(MODEL_SKILL, increase), "Failed", "percentunit", 2, FAILED, width=80),
+                Value(
+                    quantile(0.5, catalog.DURATION, MODEL_SKILL, of=increase, status="success"), "p50", "s", 1, width=80
+                ),
+                Value(
+                    quantile(0.95, catalog.DURATION, MODEL_SKILL, of=increase, status="success"),
+                    "p95",
+                    "s",
+                    1,
+                    width=80,
+                ),
+                Value(credits_each(MODEL_SKILL, increase), "Credits each", "short", 2, width=110),
+            ],
+            by="Completions",
+        ).panel(
+            "Skills by model",
+            "Totals of the time shown. Click a skill for the latency and the worst completions of just this model"
+            " and skill.",
+            height=11,
+            nothing="No completions in this time.",
+        ),
+    ],
+)
+
+PAGE: Final = Page(
+    uid=links.MODELS,
+    title="Models",
+    description="Models side by side: failures, latency, speed and cost, for all skills or for one.",
+    variables=COMPLETIONS,
+    rows=[COMPARED, SIDE_BY_SIDE, SKILLS],
+)

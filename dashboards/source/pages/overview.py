@@ -1,0 +1,259 @@
+"""Overview: is all well, can the numbers be trusted, and where to look next."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.source import links
+from dashboards.source.assembly import FIRING, Page, Row
+from dashboards.source.links import cell, drill, label
+from dashboards.source.pages.common import (
+    AGE,
+    FAILED,
+    LEFT,
+    LIST,
+    MODEL,
+    NEVER,
+    OF_BUDGET,
+    OF_LIST,
+    OF_MODEL,
+    SKILL,
+    data_age,
+    failed,
+    tokens_per_minute,
+)
+from dashboards.source.panels import BAD, GOOD, graph, number, steps
+from dashboards.source.promql import highest, increase, over, quantile, rate, select, worst
+from dashboards.source.tables import Label, Table, Value
+from dashboards.source.targets import graphed, now
+from dashboards.source.variables import COMPLETIONS
+from exporter.metrics import catalog
+
+_BUDGET: Final = ("account", "budget")
+_ALERT: Final = ("alertname", "severity", "account", "source", "model", "skill", "budget")
+
+GLANCE: Final = Row(
+    "At a glance",
+    [
+        number(
+            "Firing alerts",
+            "Alerts of the shipped rules that fire now. The table below names them.",
+            now(f"count({FIRING}) or vector(0)", "alerts"),
+            unit="none",
+            thresholds=steps((1, BAD)),
+        ),
+        number(
+            "Data age",
+            "Time since a poll of the list last worked. Numbers here are as old as that, and up to a minute more.",
+            now(data_age(LIST), OF_LIST),
+            unit="s",
+            decimals=0,
+            thresholds=AGE,
+            mappings=NEVER,
+            link=drill("Exporter health", links.EXPORTER),
+        ),
+        number(
+            "Completions",
+            "Completions a second, by list, over the last minutes. Lists may overlap: do not add them up. Late rows are"
+            " left out.",
+            graphed(rate(catalog.COMPLETIONS, LIST), OF_LIST),
+            unit="cps",
+        ),
+        number(
+            "Failed",
+            "Share of the completions in the time shown that failed. Orange from 1%, the default of slo.error_ratio.",
+            now(failed(LIST, increase), OF_LIST),
+            unit="percentunit",
+            thresholds=FAILED,
+            nothing="no completions",
+        ),
+        number(
+            "Duration p95",
+            "19 of 20 successful completions in the time shown took no longer. Interpolated within buckets that"
+            " double.",
+            now(quantile(0.95, catalog.DURATION, LIST, of=increase, status="success"), OF_LIST),
+            unit="s",
+            nothing="no completions",
+            link=drill("Latency", links.LATENCY),
+        ),
+        number(
+            "Tokens per minute",
+            "Input and output tokens a minute, over the last minutes. Lists that report no tokens are not shown.",
+            graphed(tokens_per_minute(LIST), OF_LIST),
+            unit="short",
+            link=drill("Tokens", links.TOKENS),
+        ),
+        number(
+            "Credits",
+            "Credits used in the time shown, by list, late rows included; 100 credits are 1 US dollar.",
+            now(increase(catalog.CREDITS, LIST), OF_LIST),
+            unit="short",
+            decimals=1,
+            link=drill("Credits", links.CREDITS),
+        ),
+        number(
+            "Budget left",
+            "Share of each credit budget that is not spent, at the end of the time shown. Budgets are set in the"
+            " exporter's configuration.",
+            now(
+                "1 - " + over(highest(_BUDGET, select(catalog.BUDGET_SPENT)), highest(_BUDGET, select(catalog.BUDGET))),
+                OF_BUDGET,
+            ),
+            unit="percentunit",
+            thresholds=LEFT,
+            nothing="no budget",
+            link=drill("Credits", links.CREDITS),
+        ),
+    ],
+)
+
+TRAFFIC: Final = Row(
+    "Traffic",
+    [
+        graph(
+            "Completions by outcome",
+            "Completions a second by list and status. Dots are failed completions: they carry the id of one.",
+            graphed(rate(catalog.COMPLETIONS, ("source", "status")), "{{status}} · {{source}}", exemplar=True),
+            unit="cps",
+            colors={"/^error/": BAD, "/^success . completions/": GOOD},
+        ),
+        graph(
+            "Completions by model",
+            "Completions a second by model and list; lists of executions and requests name no model. Click a line to"
+            " compare its model with others.",
+            graphed(rate(catalog.COMPLETIONS, MODEL), OF_MODEL),
+            unit="cps",
+            link=drill("Compare models", links.MODELS, model=label("model")),
+        ),
+        graph(
+            "Failed",
+            "Share of completions that failed, by list, and the error budget (slo.error_ratio) as a line of its own.",
+            graphed(failed(LIST, rate), OF_LIST),
+            graphed(highest((), select(catalog.ERROR_BUDGET)), "error budget"),
+            unit="percentunit",
+            colors={"/^error budget$/": BAD},
+        ),
+        graph(
+            "Duration",
+            "Median and 95th percentile of successful completions, by list. Dots are single completions, with their"
+            " id.",
+            graphed(quantile(0.5, catalog.DURATION, LIST, status="success"), "p50 · {{source}}"),
+            graphed(quantile(0.95, catalog.DURATION, LIST, status="success"), "p95 · {{source}}", exemplar=True),
+            unit="s",
+            link=drill("Latency", links.LATENCY),
+        ),
+        graph(
+            "Tokens per minute",
+            "Tokens a minute by direction. Lists that report no tokens are not shown.",
+            graphed(f"60 * {rate(catalog.INPUT_TOKENS, LIST)}", "input · {{source}}"),
+            graphed(f"60 * {rate(catalog.OUTPUT_TOKENS, LIST)}", "output · {{source}}"),
+            unit="short",
+            link=drill("Tokens", links.TOKENS),
+        ),
+        graph(
+            "Credits per hour",
+            "Credits used, at the pace of the last minutes, by list.",
+            graphed(f"3600 * {rate(catalog.CREDITS, LIST)}", OF_LIST),
+            unit="short",
+            link=drill("Credits", links.CREDITS),
+        ),
+    ],
+)
+
+WHERE: Final = Row(
+    "Where it comes from",
+    [
+        Table(
+            labels=[
+                Label("model", "Model", drill("Compare models", links.MODELS, model=cell("Model"))),
+                Label("source", "Source", width=110),
+            ],
+            values=[
+                Value(increase(catalog.COMPLETIONS, MODEL), "Completions", "short", 0, bar=True),
+                Value(failed(MODEL, increase), "Failed", "percentunit", 2, FAILED, width=90),
+                Value(quantile(0.95, catalog.DURATION, MODEL, of=increase, status="success"), "p95", "s", 1, width=90),
+                Value(increase(catalog.CREDITS, MODEL), "Credits", "short", 1, width=90),
+            ],
+            by="Completions",
+        ).panel(
+            "Models",
+            "Totals of the time shown. Click a model to compare it with others, and to see its skills.",
+            width=12,
+            nothing="No completions in this time.",
+        ),
+        Table(
+            labels=[
+                Label(
+                    "skill",
+                    "Skill",
+                    drill("Latency and worst completions", links.LATENCY, skill=cell("Skill"), source=cell("Source")),
+                ),
+                Label("source", "Source", width=110),
+            ],
+            values=[
+                Value(increase(catalog.COMPLETIONS, SKILL), "Completions", "short", 0, bar=True),
+                Value(failed(SKILL, increase), "Failed", "percentunit", 2, FAILED, width=90),
+                Value(quantile(0.95, catalog.DURATION, SKILL, of=increase, status="success"), "p95", "s", 1, width=90),
+                Value(increase(catalog.CREDITS, SKILL), "Credits", "short", 1, width=90),
+            ],
+            by="Completions",
+        ).panel(
+            "Skills",
+            "Totals of the time shown, by skill or domain. Click a skill for its latency and its worst completions.",
+            width=12,
+            nothing="No completions in this time.",
+        ),
+    ],
+)
+
+LOOK_AT: Final = Row(
+    "What to look at",
+    [
+        Table(
+            labels=[
+                Label("alertname", "Alert", width=270),
+                Label("severity", "Severity", width=80),
+                Label("account", "Account"),
+                Label("source", "Source", width=110),
+                Label("model", "Model"),
+                Label("skill", "Skill"),
+                Label("budget", "Budget", width=80),
+            ],
+            values=[Value(highest(_ALERT, FIRING), "Firing", "none", 0)],
+            by="Severity",
+            hidden=("Value",),
+        ).panel(
+            "Firing alerts",
+            "Alerts of the shipped rules that fire at the end of the time shown. Their runbooks are in docs/runbooks.",
+            width=12,
+            nothing="No alert fires.",
+        ),
+        Table(
+            labels=[
+                Label("completion_id", "Completion"),
+                Label("url", "Link", links.to_completion(), width=60, shown="open"),
+                Label("source", "Source", width=110),
+                Label("model", "Model"),
+                Label("skill", "Skill"),
+            ],
+            values=[Value(worst("error", scale=1000), "Finished", "dateTimeAsIso", width=165)],
+            by="Finished",
+            hidden=("account",),
+        ).panel(
+            "Latest failures",
+            "Up to 20 failed completions of the time shown. The exporter names the last three of each account at any"
+            " time,"
+            " so that of many at once some are left out. The link is links.completion of its configuration.",
+            width=12,
+            nothing="No failed completion was named in this time.",
+        ),
+    ],
+)
+
+PAGE: Final = Page(
+    uid=links.OVERVIEW,
+    title="Overview",
+    description="Completions of VLM Run: how many, how many fail, how slow they are, what they cost.",
+    variables=COMPLETIONS,
+    rows=[GLANCE, TRAFFIC, WHERE, LOOK_AT],
+)

@@ -1,0 +1,244 @@
+"""A thin layer over the SDK's builders: panels as all dashboards have them, and what the SDK leaves out filled in.
+
+What it leaves out shows in Grafana only: legends are off, and a stat reduces to nothing. Here, a panel cannot be made
+without a unit and a description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
+from typing import Final, Protocol, Self, TypeVar
+
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, gauge, heatmap, stat, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models.common import (
+    BigValueColorMode,
+    BigValueGraphMode,
+    BigValueTextMode,
+    GraphDrawStyle,
+    GraphThresholdsStyleMode,
+    HeatmapCellLayout,
+    LegendDisplayMode,
+    LegendPlacement,
+    LineInterpolation,
+    ScaleDistribution,
+    SortOrder,
+    StackingMode,
+    TooltipDisplayMode,
+    VisibilityMode,
+    VizOrientation,
+)
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardSpecialValueMapOptions,
+    DataSourceRef,
+    DynamicConfigValue,
+    FieldColorModeId,
+    SpecialValueMap,
+    SpecialValueMatch,
+    Threshold,
+    ThresholdsMode,
+    ValueMapping,
+    ValueMappingResult,
+)
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
+
+from dashboards.source.links import override
+from dashboards.source.targets import DATASOURCE, Query
+
+GOOD: Final = "green"
+WARN: Final = "orange"
+BAD: Final = "red"
+PLAIN: Final = "text"
+"""Names of Grafana's palette; the last one is the colour of text, for numbers that are neither good nor bad."""
+
+NUMBER: Final = 6
+GRAPH: Final = 9
+"""Heights of panels, in units of Grafana's grid."""
+
+
+class _Panel(Protocol):
+    """What the builders of all panels have in common."""
+
+    def title(self, title: str) -> Self: ...
+    def description(self, description: str) -> Self: ...
+    def datasource(self, datasource: DataSourceRef) -> Self: ...
+    def unit(self, unit: str) -> Self: ...
+    def span(self, w: int) -> Self: ...
+    def height(self, h: int) -> Self: ...
+    def with_target(self, target: Builder[Dataquery]) -> Self: ...
+
+
+P = TypeVar("P", bound=_Panel)
+
+
+def dress(panel: P, title: str, description: str, queries: Sequence[Query], *, unit: str, width: int, height: int) -> P:
+    """Give a panel what every panel has: no panel is without a description, a unit and the reader's data source."""
+    panel = panel.title(title).description(description).datasource(DATASOURCE).unit(unit).span(width).height(height)
+    for ref_id, query in zip(ascii_uppercase, queries, strict=False):
+        panel = panel.with_target(query.target(ref_id))
+    return panel
+
+
+def steps(*limits: tuple[float, str], base: str = GOOD) -> dashboard.ThresholdsConfig:
+    """Build colours by value: ``base``, and another from each limit on."""
+    thresholds = [Threshold(None, base), *(Threshold(limit, color) for limit, color in limits)]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(thresholds)
+
+
+def nothing_is(text: str) -> list[ValueMapping]:
+    """Build the mapping that says ``text`` for NaN: a ratio or a quantile of nothing."""
+    result = ValueMappingResult(text=text, color=PLAIN)
+    return [SpecialValueMap(DashboardSpecialValueMapOptions(SpecialValueMatch.NULL_AND_NAN, result))]
+
+
+def number(
+    title: str,
+    description: str,
+    *queries: Query,
+    unit: str,
+    width: int = 3,
+    height: int = NUMBER,
+    thresholds: dashboard.ThresholdsConfig | None = None,
+    mappings: Sequence[ValueMapping] = (),
+    decimals: int | None = None,
+    nothing: str = "none",
+    link: Mapping[str, object] | None = None,
+) -> stat.Panel:
+    """Build a stat: the last value of each series, one below the other, with its name. ``nothing``: without a value."""
+    panel = (
+        dress(stat.Panel(), title, description, queries, unit=unit, width=width, height=height)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+        .orientation(VizOrientation.HORIZONTAL)
+        .text_mode(BigValueTextMode.AUTO)
+        .color_mode(BigValueColorMode.VALUE)
+        .graph_mode(BigValueGraphMode.NONE if all(query.instant for query in queries) else BigValueGraphMode.AREA)
+        .thresholds(thresholds or steps(base=PLAIN))
+        .mappings([*mappings, *nothing_is(nothing)])
+        .no_value(nothing)
+    )
+    if decimals is not None:
+        panel = panel.decimals(decimals)
+    return panel.override_by_field_type("number", [override(link)]) if link else panel
+
+
+def graph(
+    title: str,
+    description: str,
+    *queries: Query,
+    unit: str,
+    width: int = 8,
+    height: int = GRAPH,
+    stacked: bool = False,
+    shares: bool = False,
+    least: float | None = 0,
+    most: float | None = None,
+    steps_of: bool = False,
+    limits: dashboard.ThresholdsConfig | None = None,
+    logarithmic: bool = False,
+    calcs: Sequence[str] = ("mean", "lastNotNull"),
+    link: Mapping[str, object] | None = None,
+    colors: Mapping[str, str] | None = None,
+    dashed: str = "",
+) -> timeseries.Panel:
+    """Build a graph. ``shares``: stacked to 100%. ``colors`` are by pattern of a series' name, ``dashed`` is one."""
+    panel = (
+        dress(timeseries.Panel(), title, description, queries, unit=unit, width=width, height=height)
+        .draw_style(GraphDrawStyle.LINE)
+        .line_interpolation(LineInterpolation.STEP_AFTER if steps_of else LineInterpolation.LINEAR)
+        .line_width(1)
+        .fill_opacity(60 if stacked or shares else 8)
+        .show_points(VisibilityMode.NEVER)
+        .legend(
+            common.VizLegendOptions()
+            .show_legend(True)
+            .display_mode(LegendDisplayMode.TABLE)
+            .placement(LegendPlacement.BOTTOM)
+            .calcs(list(calcs))
+        )
+        .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
+        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
+    )
+    if stacked or shares:
+        mode = StackingMode.PERCENT if shares else StackingMode.NORMAL
+        panel = panel.stacking(common.StackingConfig().group("A").mode(mode))
+    if least is not None and not logarithmic:
+        panel = panel.min(least)
+    if most is not None:
+        panel = panel.max(most)
+    if limits is not None:
+        panel = panel.thresholds(limits)
+        panel = panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED))
+    if logarithmic:
+        panel = panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LOG).log(2))
+    for pattern, color in (colors or {}).items():
+        fixed = DynamicConfigValue("color", {"mode": FieldColorModeId.FIXED, "fixedColor": color})
+        panel = panel.override_by_regexp(pattern, [fixed])
+    if dashed:
+        style = DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 6]})
+        panel = panel.override_by_regexp(dashed, [style, DynamicConfigValue("custom.fillOpacity", 0)])
+    return panel.override_by_field_type("number", [override(link)]) if link else panel
+
+
+def buckets(
+    title: str, description: str, query: Query, *, unit: str, width: int = 12, height: int = GRAPH + 1
+) -> heatmap.Panel:
+    """Build a heatmap of a histogram; ``unit`` is that of its buckets. A cell is how many were in it."""
+    return (
+        dress(heatmap.Panel(), title, description, [query], unit="short", width=width, height=height)
+        .calculate(False)
+        .rows_frame(heatmap.RowsHeatmapOptions().layout(HeatmapCellLayout.AUTO).value("Completions"))
+        .y_axis(heatmap.YAxisConfig().unit(unit))
+        .cell_values(heatmap.CellValues().unit("short").decimals(0))
+        .cell_gap(1)
+        .show_value(VisibilityMode.NEVER)
+        .color(
+            heatmap.HeatmapColorOptions()
+            .mode(HeatmapColorMode.SCHEME)
+            .scheme("Oranges")
+            .scale(HeatmapColorScale.EXPONENTIAL)
+            .exponent(0.5)
+            .steps(64)
+        )
+        .tooltip(heatmap.HeatmapTooltip().mode(TooltipDisplayMode.SINGLE).y_histogram(True))
+        .exemplars_color("rgba(255,0,255,0.7)")
+        .show_legend()
+    )
+
+
+def dial(
+    title: str,
+    description: str,
+    *queries: Query,
+    unit: str,
+    thresholds: dashboard.ThresholdsConfig,
+    most: float,
+    width: int = 6,
+    height: int = GRAPH,
+    nothing: str = "none",
+) -> gauge.Panel:
+    """Build a gauge from 0 to ``most``, one for each series."""
+    return (
+        dress(gauge.Panel(), title, description, queries, unit=unit, width=width, height=height)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+        .min(0)
+        .max(most)
+        .thresholds(thresholds)
+        .show_threshold_markers(True)
+        .no_value(nothing)
+    )
+
+
+def bars(
+    title: str, description: str, *queries: Query, unit: str, width: int = 8, height: int = GRAPH, nothing: str = "none"
+) -> bargauge.Panel:
+    """Build horizontal bars, one for each series, as long as its last value."""
+    return (
+        dress(bargauge.Panel(), title, description, queries, unit=unit, width=width, height=height)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+        .orientation(VizOrientation.HORIZONTAL)
+        .min(0)
+        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.CONTINUOUS_BLUES))
+        .no_value(nothing)
+    )

@@ -1,0 +1,61 @@
+"""Queries of panels: PromQL, and how Grafana is to run it and name what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from grafana_foundation_sdk.builders import prometheus
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+DATASOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
+"""The data source that the reader chooses."""
+
+STEP: Final = "1m"
+"""The least time between two points of a graph. Values change when a list is polled, every minute by default: from this
+step, Grafana makes ``$__rate_interval`` four minutes at least, which holds several polls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query of a panel. ``legend`` names its series, with labels as ``{{label}}``."""
+
+    expr: str
+    legend: str = ""
+    instant: bool = False
+    exemplar: bool = False
+    format: PromQueryFormat = PromQueryFormat.TIME_SERIES
+
+    def target(self, ref_id: str) -> prometheus.Dataquery:
+        """Build it as Grafana's ``ref_id``: A, B, …"""
+        query = (
+            prometheus.Dataquery()
+            .ref_id(ref_id)
+            .datasource(DATASOURCE)
+            .expr(self.expr)
+            .format(self.format)
+            .legend_format(self.legend or "__auto")
+            .exemplar(self.exemplar)
+        )
+        return query.instant() if self.instant else query.range().interval(STEP)
+
+
+def graphed(expr: str, legend: str, *, exemplar: bool = False) -> Query:
+    """Build a query over the time shown, step by step."""
+    return Query(expr, legend, exemplar=exemplar)
+
+
+def now(expr: str, legend: str) -> Query:
+    """Build a query of one moment, the end of the time shown: for a number."""
+    return Query(expr, legend, instant=True)
+
+
+def column(expr: str) -> Query:
+    """Build a query of one moment for a table: its labels are columns, and its value is one."""
+    return Query(expr, instant=True, format=PromQueryFormat.TABLE)
+
+
+def cells(expr: str) -> Query:
+    """Build a query of cumulative buckets for a heatmap, with exemplars on it."""
+    return Query(expr, "{{le}}", exemplar=True, format=PromQueryFormat.HEATMAP)
