@@ -57,8 +57,12 @@ check-prometheus: servers  ## promtool and amtool: the rules, and Alertmanager's
 	tests/tools/check-prometheus
 
 .PHONY: lint-extra
-lint-extra: $(VENV)/dev.stamp servers  ## Other people's tools over rules/, built with Go: cloudflare/pint, promtool of Prometheus 3
+lint-extra: $(VENV)/dev.stamp servers  ## Other people's tools, built with Go, over rules/ and dashboards/: pint, promtool 3, dashboard-linter
 	tests/tools/lint-extra
+
+.PHONY: dashboards
+dashboards: $(VENV)/dev.stamp  ## Write dashboards/*.json and the ConfigMaps anew from dashboards/source
+	$(BIN)/python -m dashboards.source
 
 .PHONY: servers
 servers:  ## Install the real servers that tests use (as root on Debian), or say which are absent

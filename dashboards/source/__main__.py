@@ -1,12 +1,10 @@
-"""Write the JSON of every dashboard: ``python -m dashboards.source``, which is what ``make dashboards`` runs."""
+"""Write the JSON of every dashboard, and the ConfigMaps: ``python -m dashboards.source``, or ``make dashboards``."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dashboards.source.files import FOLDER, generated
 
-from dashboards.source.pages import PAGES
-
-FOLDER = Path(__file__).parent.parent
-
-for page in PAGES:
-    (FOLDER / page.file).write_text(page.json(), encoding="utf-8")
+for path, text in generated().items():
+    file = FOLDER / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")

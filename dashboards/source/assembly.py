@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import (
@@ -15,11 +15,6 @@ from grafana_foundation_sdk.models.dashboard import (
     DashboardLinkType,
     Panel,
 )
-
-with warnings.catch_warnings():
-    # The SDK advises the second version of the schema, which Grafana has had by default since 12 only.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from grafana_foundation_sdk.builders import dashboard
 
 from dashboards.source.links import TAG
 from dashboards.source.targets import DATASOURCE

@@ -58,6 +58,10 @@ GRAPH: Final = 9
 """Heights of panels, in units of Grafana's grid."""
 
 
+_CALC_NAMES: Final = {"lastNotNull": "Last *", "max": "Max"}
+"""What Grafana calls the columns of a legend."""
+
+
 class _Panel(Protocol):
     """What the builders of all panels have in common."""
 
@@ -156,6 +160,8 @@ def graph(
             .display_mode(LegendDisplayMode.TABLE)
             .placement(LegendPlacement.BOTTOM)
             .calcs(list(calcs))
+            .sort_by(_CALC_NAMES[calcs[-1]])
+            .sort_desc(True)
         )
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
         .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))

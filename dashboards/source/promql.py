@@ -1,7 +1,7 @@
 """PromQL over the catalogue's families, chosen by the dashboards' variables.
 
-A selector names a family of :mod:`exporter.metrics.catalog` and takes every variable that it has a label for:
-no metric's name is written a second time, and no panel forgets a variable. Rates of what happens now leave out late rows
+A selector names a family of :mod:`exporter.metrics.catalog` and takes every variable that it has a label for: no
+metric's name is written a second time, and no panel forgets a variable. Rates of what happens now leave out late rows
 (``late="false"``), totals take them in: docs/metrics.md.
 """
 

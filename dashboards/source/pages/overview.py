@@ -77,7 +77,7 @@ GLANCE: Final = Row(
             link=drill("Latency", links.LATENCY),
         ),
         number(
-            "Tokens per minute",
+            "Tokens/min",
             "Input and output tokens a minute, over the last minutes. Lists that report no tokens are not shown.",
             graphed(tokens_per_minute(LIST), OF_LIST),
             unit="short",
