@@ -17,7 +17,9 @@ EXPORTER: Final = "vlmrun-exporter"
 TAG: Final = "vlmrun"
 """All dashboards have it: the menu of dashboards finds them by it."""
 
-_KEPT: Final = ("datasource", "job", "instance", "account", "source", "model", "skill")
+_LISTS: Final = ("datasource", "job", "instance", "account", "source")
+_COMPLETIONS: Final = (*_LISTS, "model", "skill")
+"""The variables that go along: those of the exporter's dashboard, and those of all others."""
 
 
 def drill(title: str, uid: str, **chosen: str) -> dict[str, object]:
@@ -25,7 +27,8 @@ def drill(title: str, uid: str, **chosen: str) -> dict[str, object]:
 
     ``chosen`` says by variable where its value is: a column (:func:`cell`) or a label (:func:`label`).
     """
-    kept = [f"${{{variable}:queryparam}}" for variable in _KEPT if variable not in chosen]
+    there = _LISTS if uid == EXPORTER else _COMPLETIONS
+    kept = [f"${{{variable}:queryparam}}" for variable in there if variable not in chosen]
     taken = [f"var-{variable}={value}" for variable, value in chosen.items()]
     return {"title": title, "url": f"/d/{uid}?{'&'.join(['${__url_time_range}', *kept, *taken])}"}
 

@@ -22,8 +22,6 @@ from grafana_foundation_sdk.models.common import (
     HeatmapCellLayout,
     LegendDisplayMode,
     LegendPlacement,
-    LineInterpolation,
-    ScaleDistribution,
     SortOrder,
     StackingMode,
     TooltipDisplayMode,
@@ -33,6 +31,7 @@ from grafana_foundation_sdk.models.common import (
 from grafana_foundation_sdk.models.dashboard import (
     DashboardSpecialValueMapOptions,
     DataSourceRef,
+    DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
     SpecialValueMap,
@@ -53,8 +52,8 @@ BAD: Final = "red"
 PLAIN: Final = "text"
 """Names of Grafana's palette; the last one is the colour of text, for numbers that are neither good nor bad."""
 
-NUMBER: Final = 6
-GRAPH: Final = 9
+NUMBER: Final = 5
+GRAPH: Final = 10
 """Heights of panels, in units of Grafana's grid."""
 
 
@@ -108,22 +107,31 @@ def number(
     mappings: Sequence[ValueMapping] = (),
     decimals: int | None = None,
     nothing: str = "none",
+    ordered: Sequence[str] = (),
     link: Mapping[str, object] | None = None,
 ) -> stat.Panel:
-    """Build a stat: the last value of each series, one below the other, with its name. ``nothing``: without a value."""
+    """Build a stat: the last value of each series, one below the other, with its name. ``nothing``: without a value.
+
+    ``ordered`` are names of series, in the order in which they are to stand: Prometheus answers in any.
+    """
     panel = (
         dress(stat.Panel(), title, description, queries, unit=unit, width=width, height=height)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
         .orientation(VizOrientation.HORIZONTAL)
-        .text_mode(BigValueTextMode.AUTO)
+        .text_mode(BigValueTextMode.VALUE_AND_NAME)
+        .text(common.VizTextDisplayOptions().title_size(12).value_size(16))
         .color_mode(BigValueColorMode.VALUE)
-        .graph_mode(BigValueGraphMode.NONE if all(query.instant for query in queries) else BigValueGraphMode.AREA)
+        .graph_mode(BigValueGraphMode.NONE)
         .thresholds(thresholds or steps(base=PLAIN))
         .mappings([*mappings, *nothing_is(nothing)])
         .no_value(nothing)
     )
     if decimals is not None:
         panel = panel.decimals(decimals)
+    if ordered:
+        places = {name: place for place, name in enumerate(ordered, 1)}
+        panel = panel.with_transformation(DataTransformerConfig("joinByField", options={"byField": "Time"}))
+        panel = panel.with_transformation(DataTransformerConfig("organize", options={"indexByName": places}))
     return panel.override_by_field_type("number", [override(link)]) if link else panel
 
 
@@ -135,24 +143,20 @@ def graph(
     width: int = 8,
     height: int = GRAPH,
     stacked: bool = False,
-    shares: bool = False,
-    least: float | None = 0,
-    most: float | None = None,
-    steps_of: bool = False,
+    roof: float | None = None,
     limits: dashboard.ThresholdsConfig | None = None,
-    logarithmic: bool = False,
     calcs: Sequence[str] = ("mean", "lastNotNull"),
     link: Mapping[str, object] | None = None,
     colors: Mapping[str, str] | None = None,
     dashed: str = "",
 ) -> timeseries.Panel:
-    """Build a graph. ``shares``: stacked to 100%. ``colors`` are by pattern of a series' name, ``dashed`` is one."""
+    """Build a graph from 0 to ``roof`` or higher. ``colors`` are by pattern of a series' name, ``dashed`` is one."""
     panel = (
         dress(timeseries.Panel(), title, description, queries, unit=unit, width=width, height=height)
         .draw_style(GraphDrawStyle.LINE)
-        .line_interpolation(LineInterpolation.STEP_AFTER if steps_of else LineInterpolation.LINEAR)
+        .min(0)
         .line_width(1)
-        .fill_opacity(60 if stacked or shares else 8)
+        .fill_opacity(60 if stacked else 0)
         .show_points(VisibilityMode.NEVER)
         .legend(
             common.VizLegendOptions()
@@ -166,18 +170,13 @@ def graph(
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
         .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
     )
-    if stacked or shares:
-        mode = StackingMode.PERCENT if shares else StackingMode.NORMAL
-        panel = panel.stacking(common.StackingConfig().group("A").mode(mode))
-    if least is not None and not logarithmic:
-        panel = panel.min(least)
-    if most is not None:
-        panel = panel.max(most)
+    if stacked:
+        panel = panel.stacking(common.StackingConfig().group("A").mode(StackingMode.NORMAL))
+    if roof is not None:
+        panel = panel.axis_soft_max(roof)
     if limits is not None:
         panel = panel.thresholds(limits)
         panel = panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED))
-    if logarithmic:
-        panel = panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LOG).log(2))
     for pattern, color in (colors or {}).items():
         fixed = DynamicConfigValue("color", {"mode": FieldColorModeId.FIXED, "fixedColor": color})
         panel = panel.override_by_regexp(pattern, [fixed])

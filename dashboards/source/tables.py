@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from string import ascii_uppercase
 
 from grafana_foundation_sdk.builders import dashboard, table
@@ -17,7 +17,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from dashboards.source.links import override
-from dashboards.source.panels import dress, nothing_is
+from dashboards.source.panels import GRAPH, dress, nothing_is
 from dashboards.source.targets import column
 
 
@@ -72,16 +72,25 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """A query whose labels are all that is to be seen: its value is no column."""
+
+    expr: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of a table: labels, then values; sorted by the value called ``by``, the highest first."""
+    """Columns of a table: labels, then values. It is sorted by the column called ``by``, the highest first or last."""
 
     labels: Sequence[Label]
-    values: Sequence[Value]
+    values: Sequence[Value | Rows]
     by: str
-    hidden: Sequence[str] = field(default=())
+    descending: bool = True
+    hidden: Sequence[str] = ()
+    """Labels of the result that are no columns."""
 
     def panel(
-        self, title: str, description: str, *, width: int = 24, height: int = 9, nothing: str = "Nothing."
+        self, title: str, description: str, *, width: int = 24, height: int = GRAPH, nothing: str = "Nothing."
     ) -> table.Panel:
         """Build the panel. ``nothing`` is said where there is no row."""
         queries = [column(value.expr) for value in self.values]
@@ -89,24 +98,29 @@ class Table:
             dress(table.Panel(), title, description, queries, unit="none", width=width, height=height)
             .with_transformation(DataTransformerConfig("merge", options={}))
             .with_transformation(DataTransformerConfig("organize", options=self._organized()))
-            .sort_by([TableSortByFieldState().display_name(self.by).desc(True)])
+            .sort_by([TableSortByFieldState().display_name(self.by).desc(self.descending)])
             .filterable(False)
             .no_value(nothing)
         )
-        shown: Sequence[Label | Value] = [*self.labels, *self.values]
-        for each in shown:
+        columns: list[Label | Value] = [*self.labels, *self._shown()]
+        for each in columns:
             panel = panel.override_by_name(each.title, each.properties())
         return panel
+
+    def _shown(self) -> list[Value]:
+        return [value for value in self.values if isinstance(value, Value)]
 
     def _organized(self) -> dict[str, object]:
         """Name the columns, and put them in order. Grafana calls values by the letters of their queries, if several."""
         letters = [f"Value #{letter}" for letter in ascii_uppercase[: len(self.values)]]
         if len(letters) == 1:
             letters = ["Value"]
+        columns = dict(zip(letters, self.values, strict=True))
         names = {label.label: label.title for label in self.labels}
-        names |= {letter: value.title for letter, value in zip(letters, self.values, strict=True)}
+        names |= {letter: value.title for letter, value in columns.items() if isinstance(value, Value)}
+        unseen = [letter for letter, value in columns.items() if isinstance(value, Rows)]
         return {
             "renameByName": names,
             "indexByName": {name: place for place, name in enumerate(names)},
-            "excludeByName": dict.fromkeys(("Time", *self.hidden), True),
+            "excludeByName": dict.fromkeys(("Time", *unseen, *self.hidden), True),
         }

@@ -19,7 +19,11 @@ step, Grafana makes ``$__rate_interval`` four minutes at least, which holds seve
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query of a panel. ``legend`` names its series, with labels as ``{{label}}``."""
+    """A query of a panel. ``legend`` names its series, with labels as ``{{label}}``.
+
+    ``exemplar`` asks for single completions as well. Only buckets of duration and cost, errors, and slow low-token
+    completions have them: docs/metrics.md.
+    """
 
     expr: str
     legend: str = ""
@@ -56,6 +60,6 @@ def column(expr: str) -> Query:
     return Query(expr, instant=True, format=PromQueryFormat.TABLE)
 
 
-def cells(expr: str) -> Query:
-    """Build a query of cumulative buckets for a heatmap, with exemplars on it."""
-    return Query(expr, "{{le}}", exemplar=True, format=PromQueryFormat.HEATMAP)
+def cells(expr: str, *, exemplar: bool = False) -> Query:
+    """Build a query of cumulative buckets for a heatmap."""
+    return Query(expr, "{{le}}", exemplar=exemplar, format=PromQueryFormat.HEATMAP)

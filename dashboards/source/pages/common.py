@@ -15,12 +15,16 @@ from dashboards.source.panels import BAD, GOOD, WARN, steps
 from dashboards.source.promql import Labels, Rising, increase, lowest, over, rate, select
 from exporter.metrics import catalog
 from exporter.metrics.catalog import Family
+from exporter.metrics.reference import ENUMERATED
 
 LIST: Final[Labels] = ("source",)
 MODEL: Final[Labels] = ("source", "model")
 SKILL: Final[Labels] = ("source", "skill")
 MODEL_SKILL: Final[Labels] = ("source", "model", "skill")
 """What panels are broken down by. Always by source: lists may overlap, so that they must not be added up."""
+
+SOURCES: Final = tuple(ENUMERATED["source", None])
+"""The lists, in the order in which they are shown."""
 
 OF_LIST: Final = "{{source}}"
 OF_MODEL: Final = "{{model}} · {{source}}"

@@ -16,9 +16,10 @@ from dashboards.source.pages.common import (
     OF_MODEL,
     OF_SKILL,
     SKILL,
+    SOURCES,
     credits_each,
 )
-from dashboards.source.panels import BAD, GOOD, WARN, dial, graph, number, steps
+from dashboards.source.panels import BAD, GOOD, GRAPH, WARN, dial, graph, number, steps
 from dashboards.source.promql import change, highest, increase, lowest, mean, over, quantile, rate, select, worst
 from dashboards.source.tables import Label, Table, Value
 from dashboards.source.targets import graphed, now
@@ -56,20 +57,27 @@ BUDGETS: Final = Row(
             unit="percentunit",
             thresholds=steps((0.75, WARN), (1, BAD)),
             most=1,
-            width=8,
+            width=6,
             height=8,
             nothing="no budget",
         ),
         Table(
-            labels=[Label("account", "Account", width=110), Label("budget", "Budget", width=110)],
+            labels=[Label("account", "Account", width=95), Label("budget", "Budget", width=95)],
             values=[
-                Value(_LIMIT, "Credits", "short", 1),
-                Value(_SPENT, "Spent", "short", 1),
-                Value(_LEFT, "Left", "short", 1, steps((0.000001, GOOD), base=BAD)),
-                Value(over(f"(time() - {_START})", f"({_END} - {_START})"), "Period gone", "percentunit", 1),
-                Value(f"{_END} - time()", "Ends in", "s", 1),
-                Value(_LASTS, "Credits last", "s", 1),
-                Value(f"{_A_DAY} / 86400 / on (account) group_right () {_PACE}", "Pace of 24 h", "none", 2, _TOO_FAST),
+                Value(_LIMIT, "Credits", "short", 1, width=90),
+                Value(_SPENT, "Spent", "short", 1, width=90),
+                Value(_LEFT, "Left", "short", 1, steps((0.000001, GOOD), base=BAD), width=90),
+                Value(over(f"(time() - {_START})", f"({_END} - {_START})"), "Period gone", "percentunit", 1, width=105),
+                Value(f"{_END} - time()", "Ends in", "s", 1, width=100),
+                Value(_LASTS, "Credits last", "s", 1, width=105),
+                Value(
+                    f"{_A_DAY} / 86400 / on (account) group_right () {_PACE}",
+                    "Pace of 24 h",
+                    "none",
+                    2,
+                    _TOO_FAST,
+                    width=115,
+                ),
                 Value(lowest(_BUDGET, select(catalog.BUDGET_COMPLETE)), "Complete", "bool_yes_no"),
             ],
             by="Spent",
@@ -80,7 +88,7 @@ BUDGETS: Final = Row(
             " the period ends. Pace: how many times as fast as the budget allows for. Not complete: history is still"
             " being"
             " read, or has a gap, and more was spent than shown.",
-            width=16,
+            width=18,
             height=8,
             nothing="No budget is configured.",
         ),
@@ -139,8 +147,9 @@ WHERE: Final = Row(
             now(increase(catalog.CREDITS, LIST), OF_LIST),
             unit="short",
             width=4,
-            height=9,
+            height=GRAPH,
             decimals=1,
+            ordered=SOURCES,
         ),
         number(
             "On failures",
@@ -148,20 +157,21 @@ WHERE: Final = Row(
             now(increase(catalog.CREDITS, LIST, status="error"), OF_LIST),
             unit="short",
             width=4,
-            height=9,
+            height=GRAPH,
             decimals=1,
+            ordered=SOURCES,
         ),
         graph(
             "Credits per completion",
-            "Mean cost of a completion by model, of those that say what they cost. Dots are single completions, with"
-            " their id.",
-            graphed(mean(catalog.COST, MODEL), OF_MODEL, exemplar=True),
+            "Mean cost of a completion by model, of those that say what they cost.",
+            graphed(mean(catalog.COST, MODEL), OF_MODEL),
             unit="short",
             width=8,
         ),
         graph(
             "Cost p95",
-            "95th percentile of what a completion costs by model. Interpolated within buckets that double.",
+            "95th percentile of what a completion costs by model. Interpolated within buckets that double. Dots are"
+            " single completions, with their id.",
             graphed(quantile(0.95, catalog.COST, MODEL), OF_MODEL, exemplar=True),
             unit="short",
             width=8,

@@ -8,10 +8,10 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMapping, Valu
 
 from dashboards.source import links
 from dashboards.source.assembly import Page, Row
-from dashboards.source.pages.common import AGE, LIST, NEVER, OF_LIST, data_age
+from dashboards.source.pages.common import AGE, LIST, NEVER, OF_LIST, SOURCES, data_age
 from dashboards.source.panels import BAD, GOOD, WARN, graph, number, steps
 from dashboards.source.promql import Labels, highest, lowest, rate, select, select_target, total
-from dashboards.source.tables import Label, Table, Value
+from dashboards.source.tables import Label, Rows, Table
 from dashboards.source.targets import graphed, now
 from dashboards.source.variables import LISTS
 from exporter.metrics import catalog
@@ -84,6 +84,7 @@ TRUST: Final = Row(
             now(lowest(LIST, select(catalog.SOURCE_UP)), OF_LIST),
             unit="none",
             mappings=_UP,
+            ordered=SOURCES,
         ),
         number(
             "Data age",
@@ -93,6 +94,7 @@ TRUST: Final = Row(
             decimals=0,
             thresholds=AGE,
             mappings=NEVER,
+            ordered=SOURCES,
         ),
         number(
             "Proven up to",
@@ -103,6 +105,7 @@ TRUST: Final = Row(
             decimals=0,
             thresholds=steps((1800, WARN), (3600, BAD)),
             mappings=NEVER,
+            ordered=SOURCES,
         ),
         number(
             "Not proven yet",
@@ -111,6 +114,7 @@ TRUST: Final = Row(
             unit="s",
             decimals=0,
             thresholds=steps((900, WARN), (3600, BAD)),
+            ordered=SOURCES,
         ),
         number(
             "Lost",
@@ -119,6 +123,7 @@ TRUST: Final = Row(
             unit="s",
             decimals=0,
             thresholds=steps((1, BAD)),
+            ordered=SOURCES,
         ),
         number(
             "Catching up",
@@ -127,6 +132,7 @@ TRUST: Final = Row(
             now(highest(LIST, select(catalog.CATCHING_UP)), OF_LIST),
             unit="none",
             mappings=_CATCHING_UP,
+            ordered=SOURCES,
         ),
     ],
 )
@@ -156,6 +162,7 @@ POLLS: Final = Row(
             "Polls that failed, by reason. docs/metrics.md says what each reason means.",
             graphed(_a_minute(catalog.POLL_FAILURES, "reason"), "{{reason}}"),
             unit="short",
+            roof=1,
             calcs=("max",),
         ),
         graph(
@@ -197,6 +204,7 @@ ROWS: Final = Row(
             " not in rates.",
             graphed(f"60 * {total(LIST, _LATE)}", OF_LIST),
             unit="short",
+            roof=1,
         ),
         graph(
             "Time until caught up",
@@ -211,6 +219,7 @@ ROWS: Final = Row(
             "Rows that could not be counted, by reason, each reported once a run. The log has the ids.",
             graphed(_a_minute(catalog.REJECTED_ROWS, "reason"), "{{reason}}"),
             unit="short",
+            roof=1,
             calcs=("max",),
         ),
         graph(
@@ -218,6 +227,7 @@ ROWS: Final = Row(
             "Values that counted rows lacked, by field. They are left out of every number, and never taken for 0.",
             graphed(_a_minute(catalog.MISSING_VALUES, "field"), "{{field}}"),
             unit="short",
+            roof=1,
             calcs=("max",),
         ),
         graph(
@@ -231,6 +241,7 @@ ROWS: Final = Row(
             graphed(_a_minute(catalog.UNPROVABLE_PAGES), "unprovable pages"),
             graphed(_a_minute(catalog.LABEL_OVERFLOW, "label"), "overflow of {{label}}"),
             unit="short",
+            roof=1,
             calcs=("max",),
         ),
     ],
@@ -276,6 +287,7 @@ PROCESS: Final = Row(
             "Unexpected errors in background tasks, each of which is in the log: a defect of the exporter.",
             graphed(_a_minute(catalog.TASK_FAILURES, "task"), "{{task}}"),
             unit="short",
+            roof=1,
             calcs=("max",),
         ),
         graph(
@@ -283,6 +295,7 @@ PROCESS: Final = Row(
             "Connections to the exporter that it closed, by reason.",
             graphed(_a_minute(catalog.REFUSED_CONNECTIONS, "reason"), "{{reason}}"),
             unit="short",
+            roof=1,
             calcs=("max",),
         ),
         Table(
@@ -292,10 +305,10 @@ PROCESS: Final = Row(
                 Label("pythonversion", "Python", width=80),
             ],
             values=[
-                Value(highest(("instance", "version", "pythonversion"), select(catalog.BUILD_INFO)), "Up", "none"),
+                Rows(highest(("instance", "version", "pythonversion"), select(catalog.BUILD_INFO))),
             ],
             by="Instance",
-            hidden=("Value",),
+            descending=False,
         ).panel("Versions", "What runs.", width=8),
         number(
             "Configuration",

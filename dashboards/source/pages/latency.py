@@ -13,6 +13,7 @@ from dashboards.source.pages.common import (
     OF_MODEL,
     OF_SKILL,
     SKILL,
+    SOURCES,
     generating,
     in_buckets,
     tokens_generated,
@@ -40,6 +41,7 @@ GLANCE: Final = Row(
             unit="s",
             width=4,
             nothing="no completions",
+            ordered=SOURCES,
         ),
         number(
             "Duration p95",
@@ -48,6 +50,7 @@ GLANCE: Final = Row(
             unit="s",
             width=4,
             nothing="no completions",
+            ordered=SOURCES,
         ),
         number(
             "First token p95",
@@ -57,6 +60,7 @@ GLANCE: Final = Row(
             unit="s",
             width=4,
             nothing="not reported",
+            ordered=SOURCES,
         ),
         number(
             "Time per output token",
@@ -66,9 +70,10 @@ GLANCE: Final = Row(
             unit="s",
             width=4,
             nothing="not reported",
+            ordered=SOURCES,
         ),
         number(
-            "Slow although short",
+            "Slow short share",
             "Of the successful completions with few output tokens (slow_low_token.max_output_tokens) in the time"
             " shown, the"
             " share that took long (slow_low_token.min_duration).",
@@ -77,14 +82,16 @@ GLANCE: Final = Row(
             width=4,
             thresholds=steps((0.05, WARN), (0.2, BAD)),
             nothing="no short answers",
+            ordered=SOURCES,
         ),
         number(
-            "Slow although short, how many",
-            "How many of them there were in the time shown.",
+            "Slow short count",
+            "How many of the completions with few output tokens took long, in the time shown.",
             now(increase(catalog.SLOW_LOW_TOKEN, LIST), OF_LIST),
             unit="short",
             width=4,
             decimals=0,
+            ordered=SOURCES,
         ),
     ],
 )
@@ -97,7 +104,7 @@ PATTERNS: Final = Row(
             "How many successful completions took how long, in the minutes before. A second band above the usual one is"
             " waiting, not more work. Dots are single completions, with their id. Choose one source: lists may"
             " overlap.",
-            cells(in_buckets(catalog.DURATION)),
+            cells(in_buckets(catalog.DURATION), exemplar=True),
             unit="s",
         ),
         buckets(
@@ -122,7 +129,7 @@ BY_MODEL: Final = Row(
         graph(
             "First token p95",
             "95th percentile of the time to the first token by model: waiting for a place, and reading the input.",
-            graphed(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL, exemplar=True),
+            graphed(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL),
             unit="s",
         ),
         graph(
@@ -143,18 +150,20 @@ BY_MODEL: Final = Row(
             unit="s",
         ),
         graph(
-            "Slow although short, by model",
+            "Slow short answers by model",
             "Of completions with few output tokens, the share that took long. The dashed line is the default of"
             " slow_low_token.alert_ratio.",
             graphed(_slow(MODEL, rate), OF_MODEL, exemplar=True),
             unit="percentunit",
+            roof=0.25,
             limits=steps((0.2, BAD)),
         ),
         graph(
-            "Slow although short, by skill",
+            "Slow short answers by skill",
             "Of completions with few output tokens, the share that took long, by skill.",
             graphed(_slow(SKILL, rate), OF_SKILL),
             unit="percentunit",
+            roof=0.25,
             limits=steps((0.2, BAD)),
         ),
     ],

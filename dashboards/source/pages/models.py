@@ -20,7 +20,7 @@ from dashboards.source.pages.common import (
     tokens_generated,
 )
 from dashboards.source.panels import graph
-from dashboards.source.promql import increase, over, quantile, rate
+from dashboards.source.promql import Rising, increase, over, quantile, rate
 from dashboards.source.tables import Label, Table, Value
 from dashboards.source.targets import graphed
 from dashboards.source.variables import COMPLETIONS
@@ -36,16 +36,21 @@ _TO_SKILL: Final = drill(
     source=cell("Source"),
 )
 
+
+def _share(of: Rising) -> str:
+    """Return which share of its list's completions a model has."""
+    return f"{of(catalog.COMPLETIONS, MODEL)} / on (source) group_left () {of(catalog.COMPLETIONS, LIST)}"
+
+
 COMPARED: Final = Row(
     "Models",
     [
         Table(
             labels=[Label("model", "Model", _TO_LATENCY, width=190), Label("source", "Source", width=110)],
             values=[
-                Value(increase(catalog.COMPLETIONS, MODEL), "Completions", "short", 0, bar=True),
+                Value(increase(catalog.COMPLETIONS, MODEL), "Completions", "locale", 0, bar=True),
                 Value(
-                    f"{increase(catalog.COMPLETIONS, MODEL)}"
-                    f" / on (source) group_left () {increase(catalog.COMPLETIONS, LIST)}",
+                    _share(increase),
                     "Share",
                     "percentunit",
                     1,
@@ -78,6 +83,7 @@ COMPARED: Final = Row(
             " tokens/s are those of successful completions over the time after their first token. Choose one skill"
             " above"
             " to compare models at the same work.",
+            height=11,
             nothing="No completions in this time.",
         ),
     ],
@@ -98,18 +104,18 @@ SIDE_BY_SIDE: Final = Row(
             "Share of completions that failed.",
             graphed(failed(MODEL, rate), OF_MODEL, exemplar=True),
             unit="percentunit",
+            roof=0.02,
         ),
         graph(
             "Share of traffic",
-            "Of the completions a second of the chosen lists, how many go to which model.",
-            graphed(rate(catalog.COMPLETIONS, MODEL), OF_MODEL),
-            unit="cps",
-            shares=True,
+            "Which share of a list's completions goes to which model.",
+            graphed(_share(rate), OF_MODEL),
+            unit="percentunit",
         ),
         graph(
             "First token p95",
             "95th percentile of the time to the first token of successful completions, where the API reports it.",
-            graphed(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL, exemplar=True),
+            graphed(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL),
             unit="s",
             link=_TO_LATENCY_OF_LINE,
         ),
@@ -121,8 +127,8 @@ SIDE_BY_SIDE: Final = Row(
         ),
         graph(
             "Credits per completion",
-            "Mean cost of a completion, of those that say what they cost. Dots are single completions, with their id.",
-            graphed(credits_each(MODEL, rate), OF_MODEL, exemplar=True),
+            "Mean cost of a completion, of those that say what they cost.",
+            graphed(credits_each(MODEL, rate), OF_MODEL),
             unit="short",
         ),
     ],
@@ -138,7 +144,7 @@ SKILLS: Final = Row(
                 Label("source", "Source", width=110),
             ],
             values=[
-                Value(increase(catalog.COMPLETIONS, MODEL_SKILL), "Completions", "short", 0, bar=True),
+                Value(increase(catalog.COMPLETIONS, MODEL_SKILL), "Completions", "locale", 0, bar=True),
                 Value(failed(MODEL_SKILL, increase), "Failed", "percentunit", 2, FAILED, width=80),
                 Value(
                     quantile(0.5, catalog.DURATION, MODEL_SKILL, of=increase, status="success"), "p50", "s", 1, width=80

@@ -18,19 +18,27 @@ from dashboards.source.pages.common import (
     OF_LIST,
     OF_MODEL,
     SKILL,
+    SOURCES,
     data_age,
     failed,
     tokens_per_minute,
 )
 from dashboards.source.panels import BAD, GOOD, graph, number, steps
 from dashboards.source.promql import highest, increase, over, quantile, rate, select, worst
-from dashboards.source.tables import Label, Table, Value
+from dashboards.source.tables import Label, Rows, Table, Value
 from dashboards.source.targets import graphed, now
 from dashboards.source.variables import COMPLETIONS
 from exporter.metrics import catalog
+from exporter.metrics.catalog import Family
 
 _BUDGET: Final = ("account", "budget")
 _ALERT: Final = ("alertname", "severity", "account", "source", "model", "skill", "budget")
+
+
+def _of_budget(family: Family) -> str:
+    """Return a value of every budget: which of them is not chosen here."""
+    return highest(_BUDGET, select(family, chosen=("account",)))
+
 
 GLANCE: Final = Row(
     "At a glance",
@@ -51,6 +59,7 @@ GLANCE: Final = Row(
             thresholds=AGE,
             mappings=NEVER,
             link=drill("Exporter health", links.EXPORTER),
+            ordered=SOURCES,
         ),
         number(
             "Completions",
@@ -66,6 +75,7 @@ GLANCE: Final = Row(
             unit="percentunit",
             thresholds=FAILED,
             nothing="no completions",
+            ordered=SOURCES,
         ),
         number(
             "Duration p95",
@@ -75,6 +85,7 @@ GLANCE: Final = Row(
             unit="s",
             nothing="no completions",
             link=drill("Latency", links.LATENCY),
+            ordered=SOURCES,
         ),
         number(
             "Tokens/min",
@@ -90,15 +101,13 @@ GLANCE: Final = Row(
             unit="short",
             decimals=1,
             link=drill("Credits", links.CREDITS),
+            ordered=SOURCES,
         ),
         number(
             "Budget left",
             "Share of each credit budget that is not spent, at the end of the time shown. Budgets are set in the"
             " exporter's configuration.",
-            now(
-                "1 - " + over(highest(_BUDGET, select(catalog.BUDGET_SPENT)), highest(_BUDGET, select(catalog.BUDGET))),
-                OF_BUDGET,
-            ),
+            now(f"1 - {over(_of_budget(catalog.BUDGET_SPENT), _of_budget(catalog.BUDGET))}", OF_BUDGET),
             unit="percentunit",
             thresholds=LEFT,
             nothing="no budget",
@@ -127,10 +136,12 @@ TRAFFIC: Final = Row(
         ),
         graph(
             "Failed",
-            "Share of completions that failed, by list, and the error budget (slo.error_ratio) as a line of its own.",
-            graphed(failed(LIST, rate), OF_LIST),
+            "Share of completions that failed, by list, and the error budget (slo.error_ratio). Dots are failed"
+            " completions, with their id.",
+            graphed(failed(LIST, rate), OF_LIST, exemplar=True),
             graphed(highest((), select(catalog.ERROR_BUDGET)), "error budget"),
             unit="percentunit",
+            roof=0.02,
             colors={"/^error budget$/": BAD},
         ),
         graph(
@@ -169,10 +180,10 @@ WHERE: Final = Row(
                 Label("source", "Source", width=110),
             ],
             values=[
-                Value(increase(catalog.COMPLETIONS, MODEL), "Completions", "short", 0, bar=True),
+                Value(increase(catalog.COMPLETIONS, MODEL), "Completions", "locale", 0, width=110),
                 Value(failed(MODEL, increase), "Failed", "percentunit", 2, FAILED, width=90),
                 Value(quantile(0.95, catalog.DURATION, MODEL, of=increase, status="success"), "p95", "s", 1, width=90),
-                Value(increase(catalog.CREDITS, MODEL), "Credits", "short", 1, width=90),
+                Value(increase(catalog.CREDITS, MODEL), "Credits", "locale", 1, width=90),
             ],
             by="Completions",
         ).panel(
@@ -191,10 +202,10 @@ WHERE: Final = Row(
                 Label("source", "Source", width=110),
             ],
             values=[
-                Value(increase(catalog.COMPLETIONS, SKILL), "Completions", "short", 0, bar=True),
+                Value(increase(catalog.COMPLETIONS, SKILL), "Completions", "locale", 0, width=110),
                 Value(failed(SKILL, increase), "Failed", "percentunit", 2, FAILED, width=90),
                 Value(quantile(0.95, catalog.DURATION, SKILL, of=increase, status="success"), "p95", "s", 1, width=90),
-                Value(increase(catalog.CREDITS, SKILL), "Credits", "short", 1, width=90),
+                Value(increase(catalog.CREDITS, SKILL), "Credits", "locale", 1, width=90),
             ],
             by="Completions",
         ).panel(
@@ -219,32 +230,31 @@ LOOK_AT: Final = Row(
                 Label("skill", "Skill"),
                 Label("budget", "Budget", width=80),
             ],
-            values=[Value(highest(_ALERT, FIRING), "Firing", "none", 0)],
+            values=[Rows(highest(_ALERT, FIRING))],
             by="Severity",
-            hidden=("Value",),
+            descending=False,
         ).panel(
             "Firing alerts",
             "Alerts of the shipped rules that fire at the end of the time shown. Their runbooks are in docs/runbooks.",
-            width=12,
+            height=6,
             nothing="No alert fires.",
         ),
         Table(
             labels=[
-                Label("completion_id", "Completion"),
+                Label("completion_id", "Completion", width=330),
                 Label("url", "Link", links.to_completion(), width=60, shown="open"),
+                Label("account", "Account", width=110),
                 Label("source", "Source", width=110),
                 Label("model", "Model"),
                 Label("skill", "Skill"),
             ],
             values=[Value(worst("error", scale=1000), "Finished", "dateTimeAsIso", width=165)],
             by="Finished",
-            hidden=("account",),
         ).panel(
             "Latest failures",
             "Up to 20 failed completions of the time shown. The exporter names the last three of each account at any"
             " time,"
             " so that of many at once some are left out. The link is links.completion of its configuration.",
-            width=12,
             nothing="No failed completion was named in this time.",
         ),
     ],
