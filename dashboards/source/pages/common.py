@@ -74,7 +74,7 @@ def tokens_generated(by: Labels, of: Rising) -> str:
 
 
 def data_age(by: Labels) -> str:
-    """Return the seconds since a poll last worked, of the list that has waited longest."""
+    """Return the seconds since a poll last worked, of the list that has waited longest; see :data:`NEVER`."""
     return f"time() - {lowest(by, select(catalog.LAST_SUCCESS))}"
 
 

@@ -41,8 +41,8 @@ _A_SECOND: Final = rate(catalog.CREDITS, ("account",), chosen=("account",))
 _PACE: Final = f"({over(_LIMIT, f'({_END} - {_START})')})"
 """Credits a second that a budget allows for."""
 
-_LASTS: Final = f"86400 * clamp_min({_LEFT}, 0) / on (account) group_left () {_A_DAY}"
-"""Seconds that what is left lasts at the pace of the last day."""
+_LASTS: Final = f"86400 * clamp_min({_LEFT}, 0) / on (account) group_left () ({_A_DAY} > 0)"
+"""Seconds that what is left lasts at the pace of the last day; nothing if that was none."""
 
 _TOO_FAST: Final = steps((1.5, WARN), (14.4, BAD))
 """Times as fast as a budget allows for: from where VLMRunCreditBurnSlow and VLMRunCreditBurnFast fire."""
@@ -97,7 +97,7 @@ BUDGETS: Final = Row(
             "Share of the budget that is spent, and share of its period that is gone, dashed: above it, credits go"
             " too fast.",
             graphed(over(_SPENT, _LIMIT), OF_BUDGET),
-            graphed(over(f"(time() - {_START})", f"({_END} - {_START})"), "period gone · {{budget}}"),
+            graphed(over(f"(time() - {_START})", f"({_END} - {_START})"), f"period gone · {OF_BUDGET}"),
             unit="percentunit",
             width=12,
             dashed="/^period gone/",
@@ -107,7 +107,7 @@ BUDGETS: Final = Row(
             "Credits an hour that the account uses, and what its budgets allow for, dashed. Sources, models and skills"
             " chosen above do not count here.",
             graphed(f"3600 * {_A_SECOND}", "used · {{account}}"),
-            graphed(f"3600 * {_PACE}", "allowed · {{budget}}"),
+            graphed(f"3600 * {_PACE}", f"allowed · {OF_BUDGET}"),
             unit="short",
             width=12,
             dashed="/^allowed/",

@@ -49,8 +49,13 @@ def _of_exporters(name: str) -> str:
 
 
 def _proven(by: Labels) -> str:
-    """Return the seconds since the time up to which everything is proven."""
+    """Return the seconds since the time up to which everything is proven; see :data:`NEVER`."""
     return f"time() - {lowest(by, select(catalog.WATERMARK))}"
+
+
+def _since(family: Family) -> str:
+    """Return the seconds since a time by list, leaving out a time that has not come yet: it stands at 0."""
+    return f"time() - ({lowest(LIST, select(family))} > 0)"
 
 
 def _a_minute(family: Family, *by: str) -> str:
@@ -168,14 +173,14 @@ POLLS: Final = Row(
         graph(
             "Data age",
             "Time since a poll of the list last worked. It is a saw between 0 and poll.interval while all is well.",
-            graphed(data_age(LIST), OF_LIST),
+            graphed(_since(catalog.LAST_SUCCESS), OF_LIST),
             unit="s",
             limits=steps((180, BAD)),
         ),
         graph(
             "Proven up to",
             "How long ago the time is up to which every row is proven to be counted, or reported as lost.",
-            graphed(_proven(LIST), OF_LIST),
+            graphed(_since(catalog.WATERMARK), OF_LIST),
             unit="s",
         ),
         graph(
@@ -211,7 +216,7 @@ ROWS: Final = Row(
             "Estimate of how long reading the backlog takes; 0 without one. Without end: rows arrive faster than the"
             " request"
             " budget allows, which shows as a gap in the line.",
-            graphed(highest(LIST, select(catalog.CATCH_UP_ETA)), OF_LIST),
+            graphed(f"{highest(LIST, select(catalog.CATCH_UP_ETA))} < Inf", OF_LIST),
             unit="s",
         ),
         graph(

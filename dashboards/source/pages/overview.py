@@ -23,7 +23,7 @@ from dashboards.source.pages.common import (
     failed,
     tokens_per_minute,
 )
-from dashboards.source.panels import BAD, GOOD, graph, number, steps
+from dashboards.source.panels import BAD, graph, number, steps
 from dashboards.source.promql import highest, increase, over, quantile, rate, select, worst
 from dashboards.source.tables import Label, Rows, Table, Value
 from dashboards.source.targets import graphed, now
@@ -124,7 +124,7 @@ TRAFFIC: Final = Row(
             "Completions a second by list and status. Dots are failed completions: they carry the id of one.",
             graphed(rate(catalog.COMPLETIONS, ("source", "status")), "{{status}} · {{source}}", exemplar=True),
             unit="cps",
-            colors={"/^error/": BAD, "/^success . completions/": GOOD},
+            colors={"/^error/": BAD},
         ),
         graph(
             "Completions by model",
