@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Final, Protocol, Self, TypeVar
 
-from grafana_foundation_sdk.builders import bargauge, common, dashboard, gauge, heatmap, stat, timeseries
+from grafana_foundation_sdk.builders import common, dashboard, gauge, heatmap, stat, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import (
@@ -187,7 +187,7 @@ def graph(
 
 
 def buckets(
-    title: str, description: str, query: Query, *, unit: str, width: int = 12, height: int = GRAPH + 1
+    title: str, description: str, query: Query, *, unit: str, width: int = 12, height: int = GRAPH
 ) -> heatmap.Panel:
     """Build a heatmap of a histogram; ``unit`` is that of its buckets. A cell is how many were in it."""
     return (
@@ -231,19 +231,5 @@ def dial(
         .max(most)
         .thresholds(thresholds)
         .show_threshold_markers(True)
-        .no_value(nothing)
-    )
-
-
-def bars(
-    title: str, description: str, *queries: Query, unit: str, width: int = 8, height: int = GRAPH, nothing: str = "none"
-) -> bargauge.Panel:
-    """Build horizontal bars, one for each series, as long as its last value."""
-    return (
-        dress(bargauge.Panel(), title, description, queries, unit=unit, width=width, height=height)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
-        .orientation(VizOrientation.HORIZONTAL)
-        .min(0)
-        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.CONTINUOUS_BLUES))
         .no_value(nothing)
     )

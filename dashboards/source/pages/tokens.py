@@ -151,7 +151,6 @@ LENGTH: Final = Row(
             graphed(mean(catalog.OUTPUT_LENGTH, MODEL, status="success"), OF_MODEL),
             unit="short",
             width=12,
-            height=10,
         ),
     ],
 )
