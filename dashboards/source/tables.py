@@ -66,6 +66,8 @@ class Value:
             found.append(DynamicConfigValue("custom.cellOptions", {"type": "gauge", "mode": "basic"}))
             found.append(DynamicConfigValue("color", {"mode": "continuous-blues"}))
             found.append(DynamicConfigValue("min", 0))
+            # Else the longest bar is as long as the highest value of all columns says.
+            found.append(DynamicConfigValue("fieldMinMax", True))
         if self.width:
             found.append(DynamicConfigValue("custom.width", self.width))
         return found

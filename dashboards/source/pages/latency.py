@@ -161,7 +161,7 @@ BY_MODEL: Final = Row(
         graph(
             "Slow short answers by skill",
             "Of completions with few output tokens, the share that took long, by skill.",
-            graphed(_slow(SKILL, rate), OF_SKILL),
+            graphed(_slow(SKILL, rate), OF_SKILL, exemplar=True),
             unit="percentunit",
             roof=0.25,
             limits=steps((0.2, BAD)),
