@@ -17,11 +17,21 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from dashboards.source.links import TAG
+from dashboards.source.promql import highest
 from dashboards.source.targets import DATASOURCE
 from dashboards.source.variables import Variable, build
 
-FIRING: Final = 'ALERTS{alertname=~"VLMRun.+", alertstate="firing", account=~"$account|"}'
-"""Alerts of the shipped rules that fire, those without an account among them. They have no job of their own."""
+ALL: Final = ("errors", "latency", "credits", "exporter")
+"""The families of the shipped alerts: their label ``family``."""
+
+
+def firing(families: Sequence[str]) -> str:
+    """Return the shipped alerts of some families that fire, those without an account among them.
+
+    They have no job and no instance to choose by.
+    """
+    chosen = "|".join(families)
+    return f'ALERTS{{alertname=~"VLMRun.+", alertstate="firing", family=~"{chosen}", account=~"$account|"}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,8 @@ class Page:
     description: str
     variables: Sequence[Variable]
     rows: Sequence[Row]
+    alerts: Sequence[str]
+    """The families of alerts that are marked on its graphs."""
 
     @property
     def file(self) -> str:
@@ -85,11 +97,12 @@ class Page:
                 .datasource(DATASOURCE)
                 .enable(True)
                 .icon_color("red")
-                .expr(FIRING)
+                # One mark for an alert, however many models and skills it is about.
+                .expr(highest(("alertname", "severity", "account"), firing(self.alerts)))
                 .step("60s")
                 .title_format("{{alertname}}")
-                .text_format("{{severity}} {{account}} {{source}} {{model}} {{skill}} {{budget}}")
-                .tag_keys("severity,family")
+                .text_format("{{severity}} {{account}}")
+                .tag_keys("severity")
             )
         )
         for variable in build(self.variables):

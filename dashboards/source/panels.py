@@ -22,6 +22,7 @@ from grafana_foundation_sdk.models.common import (
     HeatmapCellLayout,
     LegendDisplayMode,
     LegendPlacement,
+    ScaleDistribution,
     SortOrder,
     StackingMode,
     TooltipDisplayMode,
@@ -144,17 +145,20 @@ def graph(
     height: int = GRAPH,
     stacked: bool = False,
     roof: float | None = None,
+    doubling: bool = False,
     limits: dashboard.ThresholdsConfig | None = None,
     calcs: Sequence[str] = ("mean", "lastNotNull"),
     link: Mapping[str, object] | None = None,
     colors: Mapping[str, str] | None = None,
     dashed: str = "",
 ) -> timeseries.Panel:
-    """Build a graph from 0 to ``roof`` or higher. ``colors`` are by pattern of a series' name, ``dashed`` is one."""
+    """Build a graph from 0 to ``roof`` or higher; ``doubling``: on a logarithmic scale, for what spans magnitudes.
+
+    ``colors`` are by pattern of a series' name, ``dashed`` is one.
+    """
     panel = (
         dress(timeseries.Panel(), title, description, queries, unit=unit, width=width, height=height)
         .draw_style(GraphDrawStyle.LINE)
-        .min(0)
         .line_width(1)
         .fill_opacity(60 if stacked else 0)
         .show_points(VisibilityMode.NEVER)
@@ -172,6 +176,10 @@ def graph(
     )
     if stacked:
         panel = panel.stacking(common.StackingConfig().group("A").mode(StackingMode.NORMAL))
+    if doubling:
+        panel = panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LOG).log(2))
+    else:
+        panel = panel.min(0)
     if roof is not None:
         panel = panel.axis_soft_max(roof)
     if limits is not None:
@@ -196,7 +204,7 @@ def buckets(
         .rows_frame(heatmap.RowsHeatmapOptions().layout(HeatmapCellLayout.AUTO).value("Completions"))
         .y_axis(heatmap.YAxisConfig().unit(unit))
         .cell_values(heatmap.CellValues().unit("short").decimals(0))
-        .cell_gap(1)
+        .cell_gap(0)
         .show_value(VisibilityMode.NEVER)
         .color(
             heatmap.HeatmapColorOptions()

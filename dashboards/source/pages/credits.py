@@ -252,4 +252,5 @@ PAGE: Final = Page(
     description="How fast credits go, what for, and whether the budgets last. 100 credits are 1 US dollar.",
     variables=(*COMPLETIONS, BUDGET),
     rows=[BUDGETS, WHERE, DAYS, LOOK_AT],
+    alerts=("credits",),
 )

@@ -359,4 +359,5 @@ PAGE: Final = Page(
     description="Does the exporter reach the API, is everything counted and up to when, and what does it take.",
     variables=LISTS,
     rows=[TRUST, POLLS, ROWS, PROCESS],
+    alerts=("exporter",),
 )

@@ -125,12 +125,14 @@ BY_MODEL: Final = Row(
             "95th percentile of successful completions by model. Dots are single completions, with their id.",
             graphed(quantile(0.95, catalog.DURATION, MODEL, status="success"), OF_MODEL, exemplar=True),
             unit="s",
+            doubling=True,
         ),
         graph(
             "First token p95",
             "95th percentile of the time to the first token by model: waiting for a place, and reading the input.",
             graphed(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL),
             unit="s",
+            doubling=True,
         ),
         graph(
             "Generation time",
@@ -225,4 +227,5 @@ PAGE: Final = Page(
     description="What is slow, whether it waits or writes, and the completions to look at.",
     variables=COMPLETIONS,
     rows=[GLANCE, PATTERNS, BY_MODEL, LOOK_AT, THRESHOLDS],
+    alerts=("latency",),
 )

@@ -83,7 +83,6 @@ COMPARED: Final = Row(
             " tokens/s are those of successful completions over the time after their first token. Choose one skill"
             " above"
             " to compare models at the same work.",
-            height=11,
             nothing="No completions in this time.",
         ),
     ],
@@ -97,6 +96,7 @@ SIDE_BY_SIDE: Final = Row(
             "95th percentile of successful completions. Dots are single completions, with their id.",
             graphed(quantile(0.95, catalog.DURATION, MODEL, status="success"), OF_MODEL, exemplar=True),
             unit="s",
+            doubling=True,
             link=_TO_LATENCY_OF_LINE,
         ),
         graph(
@@ -117,6 +117,7 @@ SIDE_BY_SIDE: Final = Row(
             "95th percentile of the time to the first token of successful completions, where the API reports it.",
             graphed(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL),
             unit="s",
+            doubling=True,
             link=_TO_LATENCY_OF_LINE,
         ),
         graph(
@@ -175,4 +176,5 @@ PAGE: Final = Page(
     description="Models side by side: failures, latency, speed and cost, for all skills or for one.",
     variables=COMPLETIONS,
     rows=[COMPARED, SIDE_BY_SIDE, SKILLS],
+    alerts=("errors", "latency"),
 )

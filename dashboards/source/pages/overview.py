@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.source import links
-from dashboards.source.assembly import FIRING, Page, Row
+from dashboards.source.assembly import ALL, Page, Row, firing
 from dashboards.source.links import cell, drill, label
 from dashboards.source.pages.common import (
     AGE,
@@ -32,6 +32,7 @@ from exporter.metrics import catalog
 from exporter.metrics.catalog import Family
 
 _BUDGET: Final = ("account", "budget")
+_FIRING: Final = firing(ALL)
 _ALERT: Final = ("alertname", "severity", "account", "source", "model", "skill", "budget")
 
 
@@ -46,7 +47,7 @@ GLANCE: Final = Row(
         number(
             "Firing alerts",
             "Alerts of the shipped rules that fire now. The table below names them.",
-            now(f"count({FIRING}) or vector(0)", "alerts"),
+            now(f"count({_FIRING}) or vector(0)", "alerts"),
             unit="none",
             thresholds=steps((1, BAD)),
         ),
@@ -151,6 +152,7 @@ TRAFFIC: Final = Row(
             graphed(quantile(0.5, catalog.DURATION, LIST, status="success"), "p50 · {{source}}"),
             graphed(quantile(0.95, catalog.DURATION, LIST, status="success"), "p95 · {{source}}", exemplar=True),
             unit="s",
+            doubling=True,
             link=drill("Latency", links.LATENCY),
         ),
         graph(
@@ -230,7 +232,7 @@ LOOK_AT: Final = Row(
                 Label("skill", "Skill"),
                 Label("budget", "Budget", width=80),
             ],
-            values=[Rows(highest(_ALERT, FIRING))],
+            values=[Rows(highest(_ALERT, _FIRING))],
             by="Severity",
             descending=False,
         ).panel(
@@ -266,4 +268,5 @@ PAGE: Final = Page(
     description="Completions of VLM Run: how many, how many fail, how slow they are, what they cost.",
     variables=COMPLETIONS,
     rows=[GLANCE, TRAFFIC, WHERE, LOOK_AT],
+    alerts=ALL,
 )

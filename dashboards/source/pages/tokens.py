@@ -282,4 +282,5 @@ PAGE: Final = Page(
     description="Where tokens go, whether answers grow, and what is spent on failures.",
     variables=COMPLETIONS,
     rows=[GLANCE, FLOW, LENGTH, EFFICIENCY, GROWTH, FAILURES],
+    alerts=("latency", "credits"),
 )
