@@ -51,6 +51,11 @@ def failed(by: Labels, of: Rising) -> str:
     return over(of(catalog.COMPLETIONS, by, status="error"), of(catalog.COMPLETIONS, by))
 
 
+def of_failures(family: Family, by: Labels, of: Rising) -> str:
+    """Return what failed completions took: 0 where there is none, for its series is born with the first of them."""
+    return f"({of(family, by, status='error')} or 0 * {of(family, by)})"
+
+
 def credits_each(by: Labels, of: Rising) -> str:
     """Return credits per completion, of those that say what they cost."""
     return over(of(catalog.COST, by, part="sum"), of(catalog.COST, by, part="count"))

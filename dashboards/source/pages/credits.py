@@ -18,6 +18,7 @@ from dashboards.source.pages.common import (
     SKILL,
     SOURCES,
     credits_each,
+    of_failures,
 )
 from dashboards.source.panels import BAD, GOOD, GRAPH, WARN, dial, graph, number, steps
 from dashboards.source.promql import change, highest, increase, lowest, mean, over, quantile, rate, select, worst
@@ -84,18 +85,17 @@ BUDGETS: Final = Row(
         ).panel(
             "Budgets",
             "The current period of each budget. Credits last: what is left, at the pace of the last 24 h; compare it"
-            " with when"
-            " the period ends. Pace: how many times as fast as the budget allows for. Not complete: history is still"
-            " being"
-            " read, or has a gap, and more was spent than shown.",
+            " with when the period ends. Pace: how many times as fast as the budget allows for. Not complete: history"
+            " is still being read, or has a gap, and more was spent than shown. Sources, models and skills chosen"
+            " above do not count here.",
             width=18,
             height=8,
             nothing="No budget is configured.",
         ),
         graph(
             "Spent of each budget",
-            "Share of the budget that is spent, and share of its period that is gone, dashed: above it, credits go"
-            " too fast.",
+            "Share of the budget that is spent, and share of its period that is gone, dashed: above it, credits go too"
+            " fast.",
             graphed(over(_SPENT, _LIMIT), OF_BUDGET),
             graphed(over(f"(time() - {_START})", f"({_END} - {_START})"), f"period gone · {OF_BUDGET}"),
             unit="percentunit",
@@ -154,7 +154,7 @@ WHERE: Final = Row(
         number(
             "On failures",
             "Credits that failed completions used in the time shown.",
-            now(increase(catalog.CREDITS, LIST, status="error"), OF_LIST),
+            now(of_failures(catalog.CREDITS, LIST, increase), OF_LIST),
             unit="short",
             width=4,
             height=GRAPH,
@@ -213,9 +213,8 @@ DAYS: Final = Row(
             by="Last 24 h",
         ).panel(
             "Credits by skill and model",
-            "Credits of the 24 hours before the end of the time shown, and of the 24 hours before those. Credits"
-            " each are"
-            " of the time shown.",
+            "Credits of the 24 hours before the end of the time shown, and of the 24 hours before those. Credits each"
+            " are of the time shown.",
             height=10,
             nothing="No credits were used in the last 24 h.",
         ),
@@ -239,8 +238,7 @@ LOOK_AT: Final = Row(
         ).panel(
             "Most expensive completions",
             "Up to 20 completions of the time shown. The exporter names the three most expensive of half an hour of"
-            " each"
-            " account. The link is links.completion of its configuration.",
+            " each account. The link is links.completion of its configuration.",
             nothing="No completion was named in this time.",
         ),
     ],

@@ -147,9 +147,8 @@ POLLS: Final = Row(
     [
         graph(
             "API requests per minute",
-            "Requests sent to the API by HTTP status, retries included, of all lists; and poll.requests_per_minute"
-            " of the"
-            " accounts, dashed.",
+            "Requests sent to the API by HTTP status, retries included, of all lists; and poll.requests_per_minute of"
+            " the accounts, dashed.",
             graphed(_a_minute(catalog.API_REQUESTS, "code"), "{{code}}"),
             graphed(total((), highest(("account",), select(catalog.REQUEST_LIMIT))), "limit"),
             unit="short",
@@ -198,8 +197,8 @@ ROWS: Final = Row(
     [
         graph(
             "Rows per minute by outcome",
-            "Sightings of rows: counted now, counted before, not finished, older than what is counted. Each row is read"
-            " several times; it is counted once.",
+            "Sightings of rows: counted now, counted before, not finished, older than what is counted. Each row is"
+            " read several times; it is counted once.",
             graphed(_a_minute(catalog.ROWS, "outcome"), "{{outcome}}"),
             unit="short",
         ),
@@ -214,8 +213,7 @@ ROWS: Final = Row(
         graph(
             "Time until caught up",
             "Estimate of how long reading the backlog takes; 0 without one. Without end: rows arrive faster than the"
-            " request"
-            " budget allows, which shows as a gap in the line.",
+            " request budget allows, which shows as a gap in the line.",
             graphed(f"{highest(LIST, select(catalog.CATCH_UP_ETA))} < Inf", OF_LIST),
             unit="s",
         ),
@@ -238,8 +236,7 @@ ROWS: Final = Row(
         graph(
             "Odd rows and pages per minute",
             "Rows that came later than poll.max_lateness allows, that changed after they were counted, that vanished"
-            " while"
-            " pending; pages that prove nothing; rows counted as other for want of labels.",
+            " while pending; pages that prove nothing; rows counted as other for want of labels.",
             graphed(_a_minute(catalog.BEYOND_LATENESS), "beyond lateness"),
             graphed(_a_minute(catalog.AMENDED_ROWS), "amended"),
             graphed(_a_minute(catalog.VANISHED_ROWS), "vanished"),
@@ -341,9 +338,8 @@ PROCESS: Final = Row(
         ),
         number(
             "Exporters of an account",
-            "How many exporters watch the account. Two of them count everything twice: choose one instance above,"
-            " and stop"
-            " the other.",
+            "How many exporters watch the account. Two of them count everything twice: choose one instance above, and"
+            " stop the other.",
             now(f"count by (account) ({select(catalog.AUTH_OK)})", "{{account}}"),
             unit="none",
             thresholds=steps((2, BAD)),

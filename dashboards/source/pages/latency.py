@@ -75,8 +75,7 @@ GLANCE: Final = Row(
         number(
             "Slow short share",
             "Of the successful completions with few output tokens (slow_low_token.max_output_tokens) in the time"
-            " shown, the"
-            " share that took long (slow_low_token.min_duration).",
+            " shown, the share that took long (slow_low_token.min_duration).",
             now(_slow(LIST, increase), OF_LIST),
             unit="percentunit",
             width=4,
@@ -101,16 +100,16 @@ PATTERNS: Final = Row(
     [
         buckets(
             "Duration",
-            "How many successful completions took how long, in the minutes before. A second band above the usual one is"
-            " waiting, not more work. Dots are single completions, with their id. Choose one source: lists may"
+            "How many successful completions took how long, in the minutes before. A second band above the usual one"
+            " is waiting, not more work. Dots are single completions, with their id. Choose one source: lists may"
             " overlap.",
             cells(in_buckets(catalog.DURATION), exemplar=True),
             unit="s",
         ),
         buckets(
             "Time to first token",
-            "How many successful completions had their first token after how long, in the minutes before, where the API"
-            " reports it.",
+            "How many successful completions had their first token after how long, in the minutes before, where the"
+            " API reports it. Choose one source: lists may overlap.",
             cells(in_buckets(catalog.TIME_TO_FIRST_TOKEN)),
             unit="s",
         ),
@@ -187,8 +186,8 @@ LOOK_AT: Final = Row(
             by="Duration",
         ).panel(
             "Slowest of the short answers",
-            "Up to 20 slow completions of the time shown that say little. The exporter names the three worst of half an"
-            " hour of each account. The link is links.completion of its configuration.",
+            "Up to 20 slow completions of the time shown that say little. The exporter names the three worst of half"
+            " an hour of each account. The link is links.completion of its configuration.",
             nothing="No slow completion with few output tokens was named in this time.",
         ),
     ],

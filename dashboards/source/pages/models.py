@@ -79,10 +79,9 @@ COMPARED: Final = Row(
             by="Completions",
         ).panel(
             "Models",
-            "Totals of the time shown, a model a row, for the chosen skills. Share is of the list's completions. Output"
-            " tokens/s are those of successful completions over the time after their first token. Choose one skill"
-            " above"
-            " to compare models at the same work.",
+            "Totals of the time shown, a model a row, for the chosen skills. Share is of the list's completions."
+            " Output tokens/s are those of successful completions over the time after their first token. Choose one"
+            " skill above to compare models at the same work.",
             nothing="No completions in this time.",
         ),
     ],
@@ -162,8 +161,8 @@ SKILLS: Final = Row(
             by="Completions",
         ).panel(
             "Skills by model",
-            "Totals of the time shown. Click a skill for the latency and the worst completions of just this model"
-            " and skill.",
+            "Totals of the time shown. Click a skill for the latency and the worst completions of just this model and"
+            " skill.",
             height=11,
             nothing="No completions in this time.",
         ),

@@ -64,8 +64,8 @@ GLANCE: Final = Row(
         ),
         number(
             "Completions",
-            "Completions a second, by list, over the last minutes. Lists may overlap: do not add them up. Late rows are"
-            " left out.",
+            "Completions a second, by list, over the last minutes. Lists may overlap: do not add them up. Late rows"
+            " are left out.",
             graphed(rate(catalog.COMPLETIONS, LIST), OF_LIST),
             unit="cps",
         ),
@@ -255,8 +255,7 @@ LOOK_AT: Final = Row(
         ).panel(
             "Latest failures",
             "Up to 20 failed completions of the time shown. The exporter names the last three of each account at any"
-            " time,"
-            " so that of many at once some are left out. The link is links.completion of its configuration.",
+            " time, so that of many at once some are left out. The link is links.completion of its configuration.",
             nothing="No failed completion was named in this time.",
         ),
     ],

@@ -15,6 +15,7 @@ from dashboards.source.pages.common import (
     OF_MODEL,
     SOURCES,
     in_buckets,
+    of_failures,
     per_thousand_output_tokens,
 )
 from dashboards.source.panels import BAD, WARN, buckets, graph, number, steps
@@ -33,7 +34,7 @@ def _output_per_input(by: Labels, of: Rising) -> str:
 
 def _spent_on_failures(by: Labels, of: Rising) -> str:
     """Return the share of all tokens, input and output, that failed completions took."""
-    failed = f"({of(catalog.INPUT_TOKENS, by, status='error')} + {of(catalog.OUTPUT_TOKENS, by, status='error')})"
+    failed = f"({of_failures(catalog.INPUT_TOKENS, by, of)} + {of_failures(catalog.OUTPUT_TOKENS, by, of)})"
     return over(failed, f"({of(catalog.INPUT_TOKENS, by)} + {of(catalog.OUTPUT_TOKENS, by)})")
 
 
@@ -242,9 +243,8 @@ GROWTH: Final = Row(
             by="Change",
         ).panel(
             "Output tokens per completion",
-            "Mean output tokens of successful completions in the 24 hours before the end of the time shown, and in"
-            " the same"
-            " hours a week before. Answers that grow cost more and take longer. Needs eight days of data.",
+            "Mean output tokens of successful completions in the 24 hours before the end of the time shown, and in the"
+            " same hours a week before. Answers that grow cost more and take longer. Needs eight days of data.",
             height=10,
             nothing="There is no data of a week ago.",
         ),
@@ -258,8 +258,8 @@ FAILURES: Final = Row(
             "Tokens spent on failures",
             "Input and output tokens a minute of failed completions, by model.",
             graphed(
-                f"60 * ({rate(catalog.INPUT_TOKENS, MODEL, status='error')}"
-                f" + {rate(catalog.OUTPUT_TOKENS, MODEL, status='error')})",
+                f"60 * ({of_failures(catalog.INPUT_TOKENS, MODEL, rate)}"
+                f" + {of_failures(catalog.OUTPUT_TOKENS, MODEL, rate)})",
                 OF_MODEL,
             ),
             unit="short",
