@@ -64,6 +64,11 @@ lint-extra: $(VENV)/dev.stamp servers  ## Other people's tools, built with Go, o
 dashboards: $(VENV)/dev.stamp  ## Write dashboards/*.json and the ConfigMaps anew from dashboards/source
 	$(BIN)/python -m dashboards.source
 
+.PHONY: preview
+preview: $(VENV)/dev.stamp servers  ## Draw every dashboard into docs/images, over simulated days with incidents (needs Node.js; minutes)
+	cd dashboards/preview && npm ci --no-audit --no-fund
+	$(BIN)/python -m tests.dashboards.pictured dashboards/preview/draw-all docs/images
+
 .PHONY: servers
 servers:  ## Install the real servers that tests use (as root on Debian), or say which are absent
 	@tests/tools/install-servers

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Final, Protocol, Self, TypeVar
 
-from grafana_foundation_sdk.builders import common, dashboard, gauge, heatmap, stat, timeseries
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, stat, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import (
+    BarGaugeDisplayMode,
+    BarGaugeValueMode,
     BigValueColorMode,
     BigValueGraphMode,
     BigValueTextMode,
@@ -220,7 +222,7 @@ def buckets(
     )
 
 
-def dial(
+def bars(
     title: str,
     description: str,
     *queries: Query,
@@ -230,14 +232,16 @@ def dial(
     width: int = 6,
     height: int = GRAPH,
     nothing: str = "none",
-) -> gauge.Panel:
-    """Build a gauge from 0 to ``most``, one for each series."""
+) -> bargauge.Panel:
+    """Build horizontal bars from 0 to ``most``, one for each series."""
     return (
-        dress(gauge.Panel(), title, description, queries, unit=unit, width=width, height=height)
+        dress(bargauge.Panel(), title, description, queries, unit=unit, width=width, height=height)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+        .orientation(VizOrientation.HORIZONTAL)
+        .display_mode(BarGaugeDisplayMode.BASIC)
+        .value_mode(BarGaugeValueMode.COLOR)
         .min(0)
         .max(most)
         .thresholds(thresholds)
-        .show_threshold_markers(True)
         .no_value(nothing)
     )

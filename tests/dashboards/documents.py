@@ -37,7 +37,8 @@ class Panel:
     @property
     def targets(self) -> Sequence[Mapping[str, Any]]:
         """Its queries."""
-        return self.written.get("targets") or []
+        targets: Sequence[Mapping[str, Any]] = self.written.get("targets", [])
+        return targets
 
     @property
     def defaults(self) -> Mapping[str, Any]:

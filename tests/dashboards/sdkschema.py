@@ -23,7 +23,7 @@ from jsonschema import Draft202012Validator
 with warnings.catch_warnings():
     # The SDK advises the second version of the dashboard's schema. Ours are of the first.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from grafana_foundation_sdk.models import dashboard, gauge, heatmap, prometheus, stat, table, timeseries
+    from grafana_foundation_sdk.models import bargauge, dashboard, heatmap, prometheus, stat, table, timeseries
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Model(Protocol):
 
 
 PANELS: Final[Mapping[str, tuple[type[Model], type[Model] | None]]] = {
-    "gauge": (gauge.Options, None),
+    "bargauge": (bargauge.Options, None),
     "heatmap": (heatmap.Options, heatmap.FieldConfig),
     "stat": (stat.Options, None),
     "table": (table.Options, table.FieldConfig),

@@ -24,14 +24,14 @@ def _provider() -> dict[str, Any]:
     document = yaml.safe_load((PROVISIONING / "dashboards" / "vlmrun.yaml").read_text("utf-8"))
     assert document["apiVersion"] == 1
     (provider,) = document["providers"]
-    return provider
+    return dict(provider)
 
 
 def _datasource(text: str) -> dict[str, Any]:
     document = yaml.safe_load(text)
     assert document["apiVersion"] == 1
     (datasource,) = document["datasources"]
-    return datasource
+    return dict(datasource)
 
 
 def _datasource_file() -> str:

@@ -124,6 +124,8 @@ class Timelapse:
         self.die: Callable[[str], bool] = lambda edge: False
         self.died_at = ""
         """The edge at which the process died last."""
+        self.exposition: Exposition = Unseen()
+        self.publisher: Publisher
         self.runtime: Runtime
         self.books: Books
         self.telemetry: Telemetry
@@ -167,10 +169,10 @@ class Timelapse:
         self.store.die = lambda edge: self.die(edge)
         self.books = Books(self.store, layout())
         self.telemetry = Telemetry(self.books.counters)
-        publisher = Publisher(
+        self.publisher = Publisher(
             books=self.books,
             telemetry=self.telemetry,
-            exposition=Unseen(),
+            exposition=self.exposition,
             clock=self.clock,
             terms=terms(self._config),
         )
@@ -178,7 +180,7 @@ class Timelapse:
             self._config,
             books=self.books,
             telemetry=self.telemetry,
-            publisher=publisher,
+            publisher=self.publisher,
             clock=self.clock,
             random=self._random,
             environ={},

@@ -20,7 +20,7 @@ from dashboards.source.pages.common import (
     credits_each,
     of_failures,
 )
-from dashboards.source.panels import BAD, GOOD, GRAPH, WARN, dial, graph, number, steps
+from dashboards.source.panels import BAD, GOOD, GRAPH, WARN, bars, graph, number, steps
 from dashboards.source.promql import change, highest, increase, lowest, mean, over, quantile, rate, select, worst
 from dashboards.source.tables import Label, Table, Value
 from dashboards.source.targets import graphed, now
@@ -51,7 +51,7 @@ _TOO_FAST: Final = steps((1.5, WARN), (14.4, BAD))
 BUDGETS: Final = Row(
     "Budgets",
     [
-        dial(
+        bars(
             "Budget used",
             "Share of the credits of each budget that is spent in its current period.",
             now(over(_SPENT, _LIMIT), OF_BUDGET),

@@ -1,0 +1,113 @@
+import type { TimeRange } from '@grafana/data';
+import type { Dashboard, DashboardLink } from '@grafana/schema';
+import {
+  Icon,
+  InlineLabel,
+  RefreshPicker,
+  Select,
+  Stack,
+  TimeRangeLabel,
+  ToolbarButton,
+  useTheme2,
+} from '@grafana/ui';
+import type { Sibling } from './request';
+import type { Variable } from './variables';
+
+interface Props {
+  dashboard: Dashboard;
+  range: TimeRange;
+  siblings: Sibling[];
+  variables: Variable[];
+}
+
+/** The top of Grafana's dashboard page: title, variables, links and time range. */
+export function Header({ dashboard, range, siblings, variables }: Props) {
+  const theme = useTheme2();
+  return (
+    <>
+      <div
+        style={{
+          alignItems: 'center',
+          background: theme.colors.background.primary,
+          borderBottom: `1px solid ${theme.colors.border.weak}`,
+          display: 'flex',
+          gap: theme.spacing(1),
+          height: 40,
+          padding: theme.spacing(0, 2),
+        }}
+      >
+        <Icon name="grafana" size="lg" />
+        {['Home', 'Dashboards'].map((crumb) => (
+          <span key={crumb} style={{ color: theme.colors.text.secondary }}>
+            {crumb} <Icon name="angle-right" />
+          </span>
+        ))}
+        <span>{dashboard.title}</span>
+      </div>
+      <div style={{ alignItems: 'flex-start', display: 'flex', gap: theme.spacing(1), padding: theme.spacing(2) }}>
+        <div style={{ display: 'flex', flex: 1, flexWrap: 'wrap', gap: theme.spacing(1) }}>
+          {variables.filter(({ model }) => !model.hide).map((variable) => (
+            <Dropdown key={variable.model.name} variable={variable} />
+          ))}
+          {(dashboard.links ?? []).map((link, index) => (
+            <Links key={index} dashboard={dashboard} link={link} siblings={siblings} />
+          ))}
+        </div>
+        <Stack gap={1}>
+          <ToolbarButton icon="clock-nine" isOpen={false} variant="canvas">
+            <TimeRangeLabel timeZone="utc" value={range} />
+          </ToolbarButton>
+          <RefreshPicker
+            isOnCanvas
+            onIntervalChanged={nothing}
+            onRefresh={nothing}
+            value={typeof dashboard.refresh === 'string' ? dashboard.refresh : ''}
+          />
+        </Stack>
+      </div>
+    </>
+  );
+}
+
+function Dropdown({ variable: { model, text } }: { variable: Variable }) {
+  const chosen = text.map((value) => ({ label: value, value }));
+  return (
+    <div style={{ display: 'flex' }}>
+      <InlineLabel width="auto">{model.label || model.name}</InlineLabel>
+      {model.multi ? (
+        <Select isMulti={true as never} onChange={nothing} options={chosen} value={chosen as never} width="auto" />
+      ) : (
+        <Select onChange={nothing} options={chosen} value={chosen[0]} width="auto" />
+      )}
+    </div>
+  );
+}
+
+interface LinksProps {
+  dashboard: Dashboard;
+  link: DashboardLink;
+  siblings: Sibling[];
+}
+
+/** A link of the dashboard, or a link to every dashboard that has its tags. */
+function Links({ dashboard, link, siblings }: LinksProps) {
+  if (link.type === 'link') {
+    return <ToolbarButton icon="external-link-alt" variant="canvas">{link.title}</ToolbarButton>;
+  }
+  if (link.asDropdown) {
+    return <ToolbarButton icon="bars" isOpen={false} variant="canvas">{link.title}</ToolbarButton>;
+  }
+  const found = siblings.filter(
+    ({ tags, uid }) => uid !== dashboard.uid && link.tags.every((tag) => tags.includes(tag))
+  );
+  return (
+    <>
+      {found.map(({ uid, title }) => (
+        <ToolbarButton key={uid} icon="apps" variant="canvas">{title}</ToolbarButton>
+      ))}
+    </>
+  );
+}
+
+/** The picture is still: nobody chooses anything. */
+function nothing(): void {}
