@@ -46,9 +46,10 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what proof and alert pack came to; list, by reason, the tests left out for want of what is real."""
+    """Print what proof, alert pack and dashboards came to; list, by reason, tests left out for want of what is real."""
     _summarise_proof(terminalreporter)
-    _summarise_alerts(terminalreporter)
+    _summarise_lines(terminalreporter, "alerts", "the alert pack")
+    _summarise_lines(terminalreporter, "dashboards", "the dashboards")
     left_out: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
         _, _, message = report.longrepr
@@ -76,11 +77,11 @@ def _summarise_proof(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.line(total.table())
 
 
-def _summarise_alerts(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the lines that passed tests of the alert pack have recorded, by ``record_property("alerts", line)``."""
+def _summarise_lines(terminalreporter: pytest.TerminalReporter, name: str, title: str) -> None:
+    """Print the lines that passed tests have recorded by ``record_property(name, line)``, as a section."""
     passed = terminalreporter.stats.get("passed", [])
-    lines = [str(value) for report in passed for name, value in report.user_properties if name == "alerts"]
+    lines = [str(value) for report in passed for key, value in report.user_properties if key == name]
     if lines:
-        terminalreporter.section("the alert pack")
+        terminalreporter.section(title)
         for line in sorted(lines):
             terminalreporter.line(line)

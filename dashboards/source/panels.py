@@ -240,6 +240,7 @@ def bars(
         .orientation(VizOrientation.HORIZONTAL)
         .display_mode(BarGaugeDisplayMode.BASIC)
         .value_mode(BarGaugeValueMode.COLOR)
+        .text(common.VizTextDisplayOptions().title_size(14).value_size(18))
         .min(0)
         .max(most)
         .thresholds(thresholds)

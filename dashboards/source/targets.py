@@ -16,6 +16,9 @@ STEP: Final = "1m"
 """The least time between two points of a graph. Values change when a list is polled, every minute by default: from this
 step, Grafana makes ``$__rate_interval`` four minutes at least, which holds several polls."""
 
+LONG_STEP: Final = "150s"
+"""The same for what is estimated from completions, which makes the window ten minutes: of few it is mostly chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -28,6 +31,7 @@ class Query:
     expr: str
     legend: str = ""
     instant: bool = False
+    step: str = STEP
     exemplar: bool = False
     format: PromQueryFormat = PromQueryFormat.TIME_SERIES
 
@@ -42,12 +46,17 @@ class Query:
             .legend_format(self.legend or "__auto")
             .exemplar(self.exemplar)
         )
-        return query.instant() if self.instant else query.range().interval(STEP)
+        return query.instant() if self.instant else query.range().interval(self.step)
 
 
 def graphed(expr: str, legend: str, *, exemplar: bool = False) -> Query:
     """Build a query over the time shown, step by step."""
     return Query(expr, legend, exemplar=exemplar)
+
+
+def estimated(expr: str, legend: str, *, exemplar: bool = False) -> Query:
+    """Build a query of a quantile, a mean or a share over the time shown, step by step."""
+    return Query(expr, legend, step=LONG_STEP, exemplar=exemplar)
 
 
 def now(expr: str, legend: str) -> Query:

@@ -9,6 +9,7 @@ from textwrap import dedent
 from typing import Final
 
 from tests.alerts import promql, querychecks
+from tests.alerts.querychecks import Late
 from tests.alerts.rulefiles import ROOT, Rule
 from tests.alerts.vocabulary import Metric
 
@@ -42,7 +43,7 @@ def check(page: str, known: Mapping[str, Metric]) -> Iterator[str]:
     """Yield every problem of the queries on a page."""
     for block in blocks(page):
         for query in queries(block):
-            for problem in querychecks.check(query, known, rule=False):
+            for problem in querychecks.check(query, known, Late.SAID):
                 yield f"{query}: {problem}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import Final
 
 from promql_parser import AggModifierType, AggregateExpr, BinaryExpr, Call, Expr, Matcher, MatchOp, NumberLiteral
@@ -19,8 +20,16 @@ PRESENCE: Final = ("absent", "absent_over_time", "present_over_time", "count", "
 """What does not look at a counter's value."""
 
 
-def check(text: str, known: Mapping[str, Metric], *, rule: bool = True) -> Iterator[str]:
-    """Yield every problem of a PromQL text; a ``rule`` counts what is not late, a document only says which."""
+class Late(Enum):
+    """What a rate of what may be late has to say of it."""
+
+    LEFT_OUT = "only what is not late is counted, as in rules"
+    SAID = "it is said which are counted, as in documents"
+    EITHER = "nothing"
+
+
+def check(text: str, known: Mapping[str, Metric], late: Late = Late.LEFT_OUT) -> Iterator[str]:
+    """Yield every problem of a PromQL text."""
     try:
         expr = promql.read(text)
     except ValueError as error:
@@ -39,7 +48,7 @@ def check(text: str, known: Mapping[str, Metric], *, rule: bool = True) -> Itera
             yield from _matcher(metric, matcher)
         yield from _use(metric, above)
         if metric.counter and "late" in metric.labels and _function(above, OF_COUNTERS):
-            yield from _late(metric, promql.matchers(selector), above, rule=rule)
+            yield from _late(metric, promql.matchers(selector), above, late)
 
 
 def check_names(text: str, known: Mapping[str, Metric]) -> Iterator[str]:
@@ -87,9 +96,11 @@ def _use(metric: Metric, above: tuple[Expr, ...]) -> Iterator[str]:
         yield f"{metric.name} is a counter: its value says nothing, its rate does"
 
 
-def _late(metric: Metric, matchers: list[Matcher], above: tuple[Expr, ...], *, rule: bool) -> Iterator[str]:
+def _late(metric: Metric, matchers: list[Matcher], above: tuple[Expr, ...], late: Late) -> Iterator[str]:
     chosen = [matcher for matcher in matchers if matcher.name == "late"]
-    if rule and not any(matcher.op == MatchOp.Equal and matcher.value == "false" for matcher in chosen):
+    if late is Late.LEFT_OUT and not any(
+        matcher.op == MatchOp.Equal and matcher.value == "false" for matcher in chosen
+    ):
         yield f'{metric.name}: a rate without late="false"'
     grouped = any(
         isinstance(each, AggregateExpr)
@@ -98,7 +109,7 @@ def _late(metric: Metric, matchers: list[Matcher], above: tuple[Expr, ...], *, r
         and "late" in each.modifier.labels
         for each in above
     )
-    if not rule and not chosen and not grouped:
+    if late is Late.SAID and not chosen and not grouped:
         yield f"{metric.name}: a rate that does not say which are late"
 
 

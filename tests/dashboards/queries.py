@@ -12,6 +12,7 @@ from promql_parser import AggModifierType, AggregateExpr, Call, Expr, Matcher, M
 
 from tests.alerts import promql, querychecks
 from tests.alerts.inference import Labels
+from tests.alerts.querychecks import Late
 from tests.alerts.vocabulary import ALERTS, TARGET
 from tests.dashboards.documents import Dashboard, Panel
 from tests.dashboards.interpolation import interpolate, used
@@ -107,9 +108,7 @@ def _text(expr: str, dashboard: Dashboard, lexicon: Lexicon) -> Iterator[str]:
     for name in sorted(used(expr) - dashboard.declared):
         yield f"${name} is no variable of the dashboard"
     values = {**_WINDOWS, **dict.fromkeys(dashboard.declared, _ANY)}
-    for problem in querychecks.check(interpolate(expr, values), lexicon.metrics, rule=False):
-        if not problem.endswith("a rate that does not say which are late"):  # a total need not, see _window
-            yield problem
+    yield from querychecks.check(interpolate(expr, values), lexicon.metrics, Late.EITHER)  # see _window
 
 
 def _target(panel: Panel, target: Mapping[str, Any], late: str, lexicon: Lexicon) -> Iterator[str]:

@@ -23,7 +23,7 @@ from dashboards.source.pages.common import (
 from dashboards.source.panels import BAD, GOOD, GRAPH, WARN, bars, graph, number, steps
 from dashboards.source.promql import change, highest, increase, lowest, mean, over, quantile, rate, select, worst
 from dashboards.source.tables import Label, Table, Value
-from dashboards.source.targets import graphed, now
+from dashboards.source.targets import estimated, graphed, now
 from dashboards.source.variables import BUDGET, COMPLETIONS
 from exporter.metrics import catalog
 
@@ -164,7 +164,7 @@ WHERE: Final = Row(
         graph(
             "Credits per completion",
             "Mean cost of a completion by model, of those that say what they cost.",
-            graphed(mean(catalog.COST, MODEL), OF_MODEL),
+            estimated(mean(catalog.COST, MODEL), OF_MODEL),
             unit="short",
             width=8,
         ),
@@ -172,7 +172,7 @@ WHERE: Final = Row(
             "Cost p95",
             "95th percentile of what a completion costs by model. Interpolated within buckets that double. Dots are"
             " single completions, with their id.",
-            graphed(quantile(0.95, catalog.COST, MODEL), OF_MODEL, exemplar=True),
+            estimated(quantile(0.95, catalog.COST, MODEL), OF_MODEL, exemplar=True),
             unit="short",
             width=8,
         ),

@@ -21,7 +21,7 @@ from dashboards.source.pages.common import (
 from dashboards.source.panels import BAD, WARN, buckets, graph, number, steps
 from dashboards.source.promql import Labels, Rising, highest, increase, mean, over, quantile, rate, select, worst
 from dashboards.source.tables import Label, Table, Value
-from dashboards.source.targets import cells, graphed, now
+from dashboards.source.targets import cells, estimated, now
 from dashboards.source.variables import COMPLETIONS
 from exporter.metrics import catalog
 
@@ -122,14 +122,14 @@ BY_MODEL: Final = Row(
         graph(
             "Duration p95",
             "95th percentile of successful completions by model. Dots are single completions, with their id.",
-            graphed(quantile(0.95, catalog.DURATION, MODEL, status="success"), OF_MODEL, exemplar=True),
+            estimated(quantile(0.95, catalog.DURATION, MODEL, status="success"), OF_MODEL, exemplar=True),
             unit="s",
             doubling=True,
         ),
         graph(
             "First token p95",
             "95th percentile of the time to the first token by model: waiting for a place, and reading the input.",
-            graphed(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL),
+            estimated(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL),
             unit="s",
             doubling=True,
         ),
@@ -137,7 +137,7 @@ BY_MODEL: Final = Row(
             "Generation time",
             "Mean duration less mean time to first token: writing the output. If this grows, answers are longer or"
             " tokens slower; the next graph tells which.",
-            graphed(
+            estimated(
                 f"{mean(catalog.DURATION, MODEL, status='success')}"
                 f" - {mean(catalog.TIME_TO_FIRST_TOKEN, MODEL, status='success')}",
                 OF_MODEL,
@@ -147,14 +147,14 @@ BY_MODEL: Final = Row(
         graph(
             "Time per output token",
             "Time that successful completions took after their first token, over their output tokens.",
-            graphed(over(generating(MODEL, rate), tokens_generated(MODEL, rate)), OF_MODEL),
+            estimated(over(generating(MODEL, rate), tokens_generated(MODEL, rate)), OF_MODEL),
             unit="s",
         ),
         graph(
             "Slow short answers by model",
             "Of completions with few output tokens, the share that took long. The dashed line is the default of"
             " slow_low_token.alert_ratio.",
-            graphed(_slow(MODEL, rate), OF_MODEL, exemplar=True),
+            estimated(_slow(MODEL, rate), OF_MODEL, exemplar=True),
             unit="percentunit",
             roof=0.25,
             limits=steps((0.2, BAD)),
@@ -162,7 +162,7 @@ BY_MODEL: Final = Row(
         graph(
             "Slow short answers by skill",
             "Of completions with few output tokens, the share that took long, by skill.",
-            graphed(_slow(SKILL, rate), OF_SKILL, exemplar=True),
+            estimated(_slow(SKILL, rate), OF_SKILL, exemplar=True),
             unit="percentunit",
             roof=0.25,
             limits=steps((0.2, BAD)),

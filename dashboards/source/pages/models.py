@@ -22,7 +22,7 @@ from dashboards.source.pages.common import (
 from dashboards.source.panels import graph
 from dashboards.source.promql import Rising, increase, over, quantile, rate
 from dashboards.source.tables import Label, Table, Value
-from dashboards.source.targets import graphed
+from dashboards.source.targets import estimated
 from dashboards.source.variables import COMPLETIONS
 from exporter.metrics import catalog
 
@@ -93,7 +93,7 @@ SIDE_BY_SIDE: Final = Row(
         graph(
             "Duration p95",
             "95th percentile of successful completions. Dots are single completions, with their id.",
-            graphed(quantile(0.95, catalog.DURATION, MODEL, status="success"), OF_MODEL, exemplar=True),
+            estimated(quantile(0.95, catalog.DURATION, MODEL, status="success"), OF_MODEL, exemplar=True),
             unit="s",
             doubling=True,
             link=_TO_LATENCY_OF_LINE,
@@ -101,20 +101,20 @@ SIDE_BY_SIDE: Final = Row(
         graph(
             "Failed",
             "Share of completions that failed.",
-            graphed(failed(MODEL, rate), OF_MODEL, exemplar=True),
+            estimated(failed(MODEL, rate), OF_MODEL, exemplar=True),
             unit="percentunit",
             roof=0.02,
         ),
         graph(
             "Share of traffic",
             "Which share of a list's completions goes to which model.",
-            graphed(_share(rate), OF_MODEL),
+            estimated(_share(rate), OF_MODEL),
             unit="percentunit",
         ),
         graph(
             "First token p95",
             "95th percentile of the time to the first token of successful completions, where the API reports it.",
-            graphed(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL),
+            estimated(quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, status="success"), OF_MODEL),
             unit="s",
             doubling=True,
             link=_TO_LATENCY_OF_LINE,
@@ -122,13 +122,13 @@ SIDE_BY_SIDE: Final = Row(
         graph(
             "Output tokens per second",
             "Output tokens of successful completions over the time they took after their first token.",
-            graphed(over(tokens_generated(MODEL, rate), generating(MODEL, rate)), OF_MODEL),
+            estimated(over(tokens_generated(MODEL, rate), generating(MODEL, rate)), OF_MODEL),
             unit="short",
         ),
         graph(
             "Credits per completion",
             "Mean cost of a completion, of those that say what they cost.",
-            graphed(credits_each(MODEL, rate), OF_MODEL),
+            estimated(credits_each(MODEL, rate), OF_MODEL),
             unit="short",
         ),
     ],

@@ -26,7 +26,7 @@ from dashboards.source.pages.common import (
 from dashboards.source.panels import BAD, graph, number, steps
 from dashboards.source.promql import highest, increase, over, quantile, rate, select, worst
 from dashboards.source.tables import Label, Rows, Table, Value
-from dashboards.source.targets import graphed, now
+from dashboards.source.targets import estimated, graphed, now
 from dashboards.source.variables import COMPLETIONS
 from exporter.metrics import catalog
 from exporter.metrics.catalog import Family
@@ -68,6 +68,7 @@ GLANCE: Final = Row(
             " are left out.",
             graphed(rate(catalog.COMPLETIONS, LIST), OF_LIST),
             unit="cps",
+            decimals=2,
         ),
         number(
             "Failed",
@@ -139,7 +140,7 @@ TRAFFIC: Final = Row(
             "Failed",
             "Share of completions that failed, by list, and the error budget (slo.error_ratio). Dots are failed"
             " completions, with their id.",
-            graphed(failed(LIST, rate), OF_LIST, exemplar=True),
+            estimated(failed(LIST, rate), OF_LIST, exemplar=True),
             graphed(highest((), select(catalog.ERROR_BUDGET)), "error budget"),
             unit="percentunit",
             roof=0.02,
@@ -149,8 +150,8 @@ TRAFFIC: Final = Row(
             "Duration",
             "Median and 95th percentile of successful completions, by list. Dots are single completions, with their"
             " id.",
-            graphed(quantile(0.5, catalog.DURATION, LIST, status="success"), "p50 · {{source}}"),
-            graphed(quantile(0.95, catalog.DURATION, LIST, status="success"), "p95 · {{source}}", exemplar=True),
+            estimated(quantile(0.5, catalog.DURATION, LIST, status="success"), "p50 · {{source}}"),
+            estimated(quantile(0.95, catalog.DURATION, LIST, status="success"), "p95 · {{source}}", exemplar=True),
             unit="s",
             doubling=True,
             link=drill("Latency", links.LATENCY),
@@ -238,7 +239,7 @@ LOOK_AT: Final = Row(
         ).panel(
             "Firing alerts",
             "Alerts of the shipped rules that fire at the end of the time shown. Their runbooks are in docs/runbooks.",
-            height=6,
+            height=8,
             nothing="No alert fires.",
         ),
         Table(

@@ -21,7 +21,7 @@ from dashboards.source.pages.common import (
 from dashboards.source.panels import BAD, WARN, buckets, graph, number, steps
 from dashboards.source.promql import Labels, Rising, change, increase, mean, over, rate
 from dashboards.source.tables import Label, Table, Value
-from dashboards.source.targets import cells, graphed, now
+from dashboards.source.targets import cells, estimated, graphed, now
 from dashboards.source.variables import COMPLETIONS
 from exporter.metrics import catalog
 
@@ -130,7 +130,7 @@ FLOW: Final = Row(
         graph(
             "Output per input token",
             "Output tokens over input tokens by model. A fall with the same input is an answer cut short, or refused.",
-            graphed(_output_per_input(MODEL, rate), OF_MODEL),
+            estimated(_output_per_input(MODEL, rate), OF_MODEL),
             unit="none",
         ),
     ],
@@ -149,7 +149,7 @@ LENGTH: Final = Row(
         graph(
             "Output tokens per completion",
             "Mean output tokens of successful completions by model. VLMRunOutputTokensAnomaly watches the hourly mean.",
-            graphed(mean(catalog.OUTPUT_LENGTH, MODEL, status="success"), OF_MODEL),
+            estimated(mean(catalog.OUTPUT_LENGTH, MODEL, status="success"), OF_MODEL),
             unit="short",
             width=12,
         ),
@@ -269,7 +269,7 @@ FAILURES: Final = Row(
         graph(
             "Credits per 1k output tokens",
             "Credits over output tokens in thousands, by model.",
-            graphed(per_thousand_output_tokens(MODEL, rate), OF_MODEL),
+            estimated(per_thousand_output_tokens(MODEL, rate), OF_MODEL),
             unit="short",
             width=12,
         ),
