@@ -94,9 +94,10 @@ def steps(*limits: tuple[float, str], base: str = GOOD) -> dashboard.ThresholdsC
 
 
 def nothing_is(text: str) -> list[ValueMapping]:
-    """Build the mapping that says ``text`` for NaN: a ratio or a quantile of nothing."""
+    """Build the mappings that say ``text`` for NaN, a ratio or a quantile of nothing, and for a label that is not there."""
     result = ValueMappingResult(text=text, color=PLAIN)
-    return [SpecialValueMap(DashboardSpecialValueMapOptions(SpecialValueMatch.NULL_AND_NAN, result))]
+    matches = (SpecialValueMatch.NULL_AND_NAN, SpecialValueMatch.EMPTY)
+    return [SpecialValueMap(DashboardSpecialValueMapOptions(match, result)) for match in matches]
 
 
 def number(

@@ -33,10 +33,13 @@ class Label:
 
     def properties(self) -> list[DynamicConfigValue]:
         """Return what an override says about the column."""
-        found = [override(self.link)] if self.link else []
+        # Else a cell without the label would say what the table says without rows.
+        mappings = nothing_is("-")
         if self.shown:
-            mapping = RegexMap(DashboardRegexMapOptions(".+", ValueMappingResult(text=self.shown)))
-            found.append(DynamicConfigValue("mappings", [mapping]))
+            mappings.append(RegexMap(DashboardRegexMapOptions(".+", ValueMappingResult(text=self.shown))))
+        found = [DynamicConfigValue("mappings", mappings)]
+        if self.link:
+            found.append(override(self.link))
         if self.width:
             found.append(DynamicConfigValue("custom.width", self.width))
         return found

@@ -109,7 +109,7 @@ def test_a_bad_link_is_noticed(url: str, problems: list[str]) -> None:
     [
         (("matcher", "options"), "Completion", "not on the column of its address"),
         (("matcher", "id"), "byRegexp", "not on the column of its address"),
-        (("properties", 0, "value", 0, "targetBlank"), False, "opens in the place of the dashboard"),
+        (("properties", 1, "value", 0, "targetBlank"), False, "opens in the place of the dashboard"),
     ],
 )
 def test_a_bad_link_to_a_completion_is_noticed(place: Place, value: Any, problem: str) -> None:

@@ -235,7 +235,7 @@ ORGANIZED: Final = ("transformations", 1, "options")
         (("options", "sortBy", 0, "displayName"), "Value #A", "sortBy names Value #A, which is none of its titles"),
         (("fieldConfig", "overrides", 1, "matcher", "options"), "source", "an override names source"),
         (
-            ("fieldConfig", "overrides", 0, "properties", 0, "value", 0, "url"),
+            ("fieldConfig", "overrides", 0, "properties", 1, "value", 0, "url"),
             "/d/vlmrun-models?var-model=${__data.fields.model:percentencode}",
             "a link names model, which is none of its titles",
         ),
