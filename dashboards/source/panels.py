@@ -94,7 +94,7 @@ def steps(*limits: tuple[float, str], base: str = GOOD) -> dashboard.ThresholdsC
 
 
 def nothing_is(text: str) -> list[ValueMapping]:
-    """Build the mappings that say ``text`` for NaN, a ratio or a quantile of nothing, and for a label that is not there."""
+    """Build the mappings that say ``text`` for NaN, a ratio or quantile of nothing, and for a label that is absent."""
     result = ValueMappingResult(text=text, color=PLAIN)
     matches = (SpecialValueMatch.NULL_AND_NAN, SpecialValueMatch.EMPTY)
     return [SpecialValueMap(DashboardSpecialValueMapOptions(match, result)) for match in matches]
