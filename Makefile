@@ -66,7 +66,7 @@ dashboards: $(VENV)/dev.stamp  ## Write dashboards/*.json and the ConfigMaps ane
 
 .PHONY: preview
 preview: $(VENV)/dev.stamp servers  ## Draw every dashboard into docs/images, over simulated days with incidents (needs Node.js; minutes)
-	cd dashboards/preview && npm ci --no-audit --no-fund
+	cd dashboards/preview && npm ci --no-audit --no-fund && npm run check
 	$(BIN)/python -m tests.dashboards.pictured dashboards/preview/draw-all docs/images
 
 .PHONY: servers
@@ -89,8 +89,8 @@ lock: $(VENV)/dev.stamp  ## Write requirements*.txt anew from pyproject.toml (LO
 	$(PIP_COMPILE) $(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 .PHONY: clean
-clean:  ## Remove .venv, caches and builds; never ./data
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean:  ## Remove .venv, node_modules, caches and builds; never ./data
+	rm -rf $(VENV) build dist dashboards/preview/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:

@@ -28,7 +28,7 @@ ALL: Final = ("errors", "latency", "credits", "exporter")
 def firing(families: Sequence[str]) -> str:
     """Return the shipped alerts of some families that fire, those without an account among them.
 
-    They have no job and no instance to choose by.
+    Most have no job and no instance to choose by.
     """
     chosen = "|".join(families)
     return f'ALERTS{{alertname=~"VLMRun.+", alertstate="firing", family=~"{chosen}", account=~"$account|"}}'

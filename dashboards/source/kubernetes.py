@@ -8,7 +8,7 @@ from typing import Final
 
 from dashboards.source.assembly import Page
 
-FOLDER: Final = "VLM Run"
+GRAFANA_FOLDER: Final = "VLM Run"
 """Grafana's folder of the dashboards. The sidecar writes files into one of that name, see foldersFromFilesStructure."""
 
 _HEADER: Final = """\
@@ -37,7 +37,7 @@ data:
 def config_maps(pages: Sequence[Page]) -> str:
     """Return a YAML document for each page."""
     documents = [
-        _CONFIG_MAP.format(name=page.uid, folder=FOLDER, uid=page.uid, json=indent(page.json(), "    "))
+        _CONFIG_MAP.format(name=page.uid, folder=GRAFANA_FOLDER, uid=page.uid, json=indent(page.json(), "    "))
         for page in pages
     ]
     return _HEADER + "---\n" + "---\n".join(documents)

@@ -104,8 +104,11 @@ def over(numerator: str, denominator: str) -> str:
 
 
 def change(later: str, earlier: str) -> str:
-    """Return by what share of the earlier value the later one differs from it: 1 is twice as much."""
-    return f"{later} / ({earlier}) - 1"
+    """Return by what share of the earlier value the later one differs from it: 1 is twice as much.
+
+    Nothing where there was nothing before.
+    """
+    return f"{later} / ({earlier} > 0) - 1"
 
 
 def worst(reason: str, scale: int = 1) -> str:

@@ -91,8 +91,6 @@ class Table:
     values: Sequence[Value | Rows]
     by: str
     descending: bool = True
-    hidden: Sequence[str] = ()
-    """Labels of the result that are no columns."""
 
     def panel(
         self, title: str, description: str, *, width: int = 24, height: int = GRAPH, nothing: str = "Nothing."
@@ -127,5 +125,5 @@ class Table:
         return {
             "renameByName": names,
             "indexByName": {name: place for place, name in enumerate(names)},
-            "excludeByName": dict.fromkeys(("Time", *unseen, *self.hidden), True),
+            "excludeByName": dict.fromkeys(("Time", *unseen), True),
         }

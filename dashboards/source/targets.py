@@ -46,7 +46,9 @@ class Query:
             .legend_format(self.legend or "__auto")
             .exemplar(self.exemplar)
         )
-        return query.instant() if self.instant else query.range().interval(self.step)
+        # Of one moment, too: else $__rate_interval is as short there as the data source's scrape interval says.
+        query = query.interval(self.step)
+        return query.instant() if self.instant else query.range()
 
 
 def graphed(expr: str, legend: str, *, exemplar: bool = False) -> Query:

@@ -50,13 +50,18 @@ def in_buckets(count: Callable[[Rows], Mapping[str, float]]) -> Claim:
     return lambda rows, seconds: {frozenset({("le", bound)}): value for bound, value in count(rows).items()}
 
 
-def share_of_list(rows: Rows, seconds: float) -> Values:
-    """Claim which share of its list's completions each model has."""
-    lists = of(LIST, numbers.COMPLETIONS)(rows, seconds)
-    models = of(MODEL, numbers.COMPLETIONS)(rows, seconds)
+def share_of_list(rows: Rows, of_all_models: Rows) -> Values:
+    """Return which share of all completions of its list each model has; ``rows`` are of the models that are chosen."""
+    lists = by_labels(of_all_models, LIST)
     return {
-        values: count / lists[frozenset(pair for pair in values if pair[0] in LIST)] for values, count in models.items()
+        values: numbers.COMPLETIONS(group)
+        / numbers.COMPLETIONS(lists[frozenset(pair for pair in values if pair[0] in LIST)])
+        for values, group in by_labels(rows, MODEL).items()
     }
+
+
+SHARES: Final = ("models / Models / Models / Share", "models / Side by side, for the chosen skills / Share of traffic")
+"""Say :func:`share_of_list`."""
 
 
 def _each(place: str, labels: tuple[str, ...], columns: Mapping[str, Number]) -> dict[str, Claim]:
@@ -89,7 +94,6 @@ SUMS: Final[Mapping[str, Claim]] = {
             "Credits/1k output": numbers.CREDITS_PER_1K,
         },
     ),
-    "models / Models / Models / Share": share_of_list,
     **_each(
         "models / Skills of the chosen models / Skills by model",
         MODEL_SKILL,
@@ -188,7 +192,6 @@ GRAPHS: Final[Mapping[str, Claim]] = {
             "Credits per completion": numbers.CREDITS_EACH,
         },
     ),
-    "models / Side by side, for the chosen skills / Share of traffic": share_of_list,
     "tokens / Flow / Input tokens per minute": per(MINUTE, MODEL, numbers.INPUT),
     "tokens / Flow / Output tokens per minute": per(MINUTE, MODEL, numbers.OUTPUT),
     "tokens / Flow / Output per input token": of(MODEL, numbers.OUTPUT_PER_INPUT),

@@ -148,6 +148,9 @@ def _stat(panel: Panel) -> Iterator[str]:
         yield "does not show the last value"
     if not panel.defaults.get("noValue"):
         yield "says nothing where there is no value"
+    for target in panel.targets:
+        if not target.get("instant") or not target.get("interval"):
+            yield f"query {_ref_id(target)} may show what was once"
 
 
 def _timeseries(panel: Panel) -> Iterator[str]:

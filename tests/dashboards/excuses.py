@@ -22,14 +22,12 @@ OF_THE_ACCOUNT: Final[Mapping[str, str]] = {
 
 _WORKS: Final = "nobody but the exporter knows: it had been at work before its first scrape"
 _ODD: Final = "the stand-in does nothing of the kind: 0, which other series say as well"
-_GAP: Final = "the open gap goes up and down from poll to poll"
 _MACHINE: Final = "what it took on this machine"
 
 UNCOMPARED: Final[Mapping[str, str]] = {
     "credits / Budgets / Budgets / Credits last": "leaves out late rows, which the history's truth does not tell apart",
     "credits / Budgets / Budgets / Pace of 24 h": "leaves out late rows, which the history's truth does not tell apart",
-    "exporter / Can the numbers be trusted? / Not proven yet": _GAP,
-    "exporter / Polls / Gaps": _GAP,
+    "exporter / Polls / Gaps": "the open gap goes up and down from poll to poll",
     "exporter / Polls / API requests per minute / {{code}}": _WORKS,
     "exporter / Polls / Failed polls per minute": _WORKS,
     "exporter / Polls / Duration of the last poll": "another one with each poll",

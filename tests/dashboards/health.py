@@ -62,6 +62,9 @@ HEALTH: Final[Mapping[str, Shows]] = {
         {
             "Exporter": _by_target(lambda scrape: 1.0, __name__="up"),
             "API key": _gauge("vlmrun_exporter_auth_ok", "account"),
+            "Watched by": lambda scrape, at: dict.fromkeys(
+                _gauge("vlmrun_exporter_auth_ok", "account")(scrape, at), 1.0
+            ),
             "Last poll": _gauge("vlmrun_exporter_source_up", "source"),
             "Data age": _DATA_AGE,
             "Proven up to": _PROVEN,
@@ -95,9 +98,6 @@ HEALTH: Final[Mapping[str, Shows]] = {
                 }
             ),
             "Ledger": _by_target(lambda scrape: scrape.value("vlmrun_exporter_ledger_rolled_back")),
-            "Exporters of an account": lambda scrape, at: dict.fromkeys(
-                _gauge("vlmrun_exporter_auth_ok", "account")(scrape, at), 1.0
-            ),
         },
     ),
 }

@@ -100,7 +100,7 @@ def _configuration(url: str, folder: Path) -> dict[str, Any]:
         url,
         folder,
         poll={"interval": "1s"},
-        metrics={"birth_hold": "6s"},
+        metrics={"birth_hold": "20s"},
         slow_low_token={"min_duration": "2s"},
         links={"completion": LINK, "dashboards": DASHBOARDS, "runbooks": RUNBOOKS},
         budgets=days.budgets(int(time.time())),
@@ -110,7 +110,7 @@ def _configuration(url: str, folder: Path) -> dict[str, Any]:
 def _play(upstream: Standin, exporter: Exporter, scenario: str, by: int, name: str, labels: Mapping[str, str]) -> None:
     upstream.simulation.control("POST", f"/scenario/{scenario}").raise_for_status()
     enough = exporter.scrape().sum(name, **labels) + by
-    until(lambda: exporter.scrape().sum(name, **labels) >= enough, 120.0, f"{name} rises with {scenario}", every=1.0)
+    until(lambda: exporter.scrape().sum(name, **labels) >= enough, 300.0, f"{name} rises with {scenario}", every=1.0)
 
 
 def _scrapes(server: Prometheus, since: float) -> float:

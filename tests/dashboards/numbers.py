@@ -82,11 +82,11 @@ P95: Final = quantile(0.95, _duration, catalog.DURATION, _good)
 FIRST_TOKEN_P95: Final = quantile(0.95, _first_token, catalog.TIME_TO_FIRST_TOKEN, _good)
 COST_P95: Final = quantile(0.95, _credits, catalog.COST, lambda row: True)
 
-_GENERATING: Final = plus(total(_duration, _good), total(_first_token, _good), -1)
-TIME_PER_TOKEN: Final = ratio(_GENERATING, total(_output, _good))
-TOKENS_PER_SECOND: Final = ratio(total(_output, _good), _GENERATING)
 GENERATION: Final = plus(mean(_duration, _good), mean(_first_token, _good), -1)
 """Seconds between first token and end of a successful completion."""
+
+TIME_PER_TOKEN: Final = ratio(GENERATION, LENGTH)
+TOKENS_PER_SECOND: Final = ratio(LENGTH, GENERATION)
 
 SLOW_COUNT: Final = total(_low, _slow)
 SLOW_SHARE: Final = ratio(SLOW_COUNT, total(_low))

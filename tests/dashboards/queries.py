@@ -34,9 +34,12 @@ _ANY: Final = ".+"
 """What All stands for."""
 
 _HEATMAP: Final = "a heatmap has one series for each bucket; its description says to choose one source"
+_ALL_MODELS: Final = "a share is of all models, whichever are chosen"
 _WHOLE_ACCOUNT: Final = "budgets are of the whole account: what is chosen but the account does not count"
 
 EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
+    ("models.json", "Models (table)"): _ALL_MODELS,
+    ("models.json", "Share of traffic (timeseries)"): _ALL_MODELS,
     ("latency.json", "Duration (heatmap)"): _HEATMAP,
     ("latency.json", "Time to first token (heatmap)"): _HEATMAP,
     ("tokens.json", "Output tokens (heatmap)"): _HEATMAP,

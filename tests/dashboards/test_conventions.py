@@ -96,6 +96,8 @@ def test_a_bad_dashboard_is_noticed(place: Place, value: Any, problem: str) -> N
         (OVERVIEW, "stat", (*DEFAULTS, "unit"), "percent_unit", "unit 'percent_unit' is none"),
         (OVERVIEW, "stat", (*DEFAULTS, "noValue"), GONE, "says nothing where there is no value"),
         (OVERVIEW, "stat", ("options", "reduceOptions", "calcs"), [], "does not show the last value"),
+        (OVERVIEW, "stat", ("targets", 0, "instant"), False, "query A may show what was once"),
+        (OVERVIEW, "stat", ("targets", 0, "interval"), GONE, "query A may show what was once"),
         (OVERVIEW, "stat", ("type",), "piechart", "nothing is known of panels of type piechart"),
         (CREDITS, "bargauge", ("options", "reduceOptions", "calcs"), ["mean"], "does not show the last value"),
         (OVERVIEW, "timeseries", ("options", "legend", "showLegend"), False, "no legend"),

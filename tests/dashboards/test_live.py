@@ -19,7 +19,7 @@ from exporter.simulator.items import Source
 from tests.dashboards import choices, documents
 from tests.dashboards.asking import Shown, queries
 from tests.dashboards.budgets import BUDGETS, budgets
-from tests.dashboards.claims import GRAPHS, GROWTH, SINGLE, SUMS, Claim, Values
+from tests.dashboards.claims import GRAPHS, GROWTH, SHARES, SINGLE, SUMS, Claim, Values, share_of_list
 from tests.dashboards.compressed import LINK
 from tests.dashboards.excuses import OF_THE_ACCOUNT, PAST_ONLY, UNCOMPARED
 from tests.dashboards.health import HEALTH
@@ -85,7 +85,7 @@ def test_every_query_has_a_name_of_its_own(record_property: Any) -> None:
 
 def test_every_query_is_compared_with_the_truth_or_has_a_reason_not_to_be() -> None:
     days = [f"{table} / {column}" for table, growth in GROWTH.items() for column in growth.columns]
-    tables = [*COUNTED, *days, *BUDGETS, *HEALTH, *WORST, *FIRING, *UNCOMPARED]
+    tables = [*COUNTED, *SHARES, *days, *BUDGETS, *HEALTH, *WORST, *FIRING, *UNCOMPARED]
     assert sorted(tables) == sorted(QUERIES)
 
 
@@ -121,6 +121,19 @@ def test_what_is_chosen_is_all_that_is_counted(chosen: Mapping[str, Sequence[str
     rows = of_items(recorded.items)
     assert any(row.chosen(chosen) for row in rows)
     assert compare(recorded, COUNTED, rows, present(recorded), chosen) == {}
+
+
+@pytest.mark.parametrize("chosen", [{}, *CHOICES], ids=str)
+def test_shares_are_of_all_models(chosen: Mapping[str, Sequence[str]], recorded: Recording) -> None:
+    rows, shown = of_items(recorded.items), present(recorded)
+    of_all_models = {name: values for name, values in chosen.items() if name != "model"}
+    expected = share_of_list(
+        [row for row in rows if row.chosen(chosen)], [row for row in rows if row.chosen(of_all_models)]
+    )
+    for name in SHARES:
+        query = QUERIES[name]
+        promql = query.promql(replace(shown, rate_interval=shown.seconds), choices.texts(query.dashboard, **chosen))
+        assert wrong(recorded.prometheus.values(promql, shown.end), expected) == []
 
 
 @pytest.mark.parametrize("hours", [6, 24])
@@ -256,7 +269,7 @@ def test_alerts_that_fire_are_shown(recorded: Recording) -> None:
     rows = {frozenset((name, value) for name, value in labels if name in columns) for labels in firing}
     number, table = (ask(recorded, name, shown) for name in FIRING)
     assert table.keys() == rows != set()
-    assert list(number.values()) == [len(firing)]
+    assert list(number.values()) == [len(table)]
 
 
 def test_alerts_that_fired_are_marked_on_graphs_that_they_are_about(recorded: Recording) -> None:

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from dashboards.source.panels import BAD, GOOD, WARN, steps
-from dashboards.source.promql import Labels, Rising, increase, lowest, over, rate, select
+from dashboards.source.promql import RANGE, Labels, Rising, highest, increase, lowest, mean, over, rate, select
 from exporter.metrics import catalog
 from exporter.metrics.catalog import Family
 from exporter.metrics.reference import ENUMERATED
@@ -42,6 +42,9 @@ NEVER: Final[list[ValueMapping]] = [
 ]
 """An age of decades: what it is the age of has not been yet, and stands at 0."""
 
+USED: Final = steps((0.75, WARN), (0.9, BAD))
+"""Share of a budget that is spent."""
+
 LEFT: Final = steps((0.1, WARN), (0.25, GOOD), base=BAD)
 """Share of a budget that is left."""
 
@@ -56,36 +59,37 @@ def of_failures(family: Family, by: Labels, of: Rising) -> str:
     return f"({of(family, by, status='error')} or 0 * {of(family, by)})"
 
 
-def credits_each(by: Labels, of: Rising) -> str:
-    """Return credits per completion, of those that say what they cost."""
-    return over(of(catalog.COST, by, part="sum"), of(catalog.COST, by, part="count"))
-
-
 def per_thousand_output_tokens(by: Labels, of: Rising) -> str:
     """Return credits per 1,000 output tokens."""
     return f"1000 * {over(of(catalog.CREDITS, by), of(catalog.OUTPUT_TOKENS, by))}"
 
 
-def generating(by: Labels, of: Rising) -> str:
-    """Return the time that successful completions took after their first token, added up."""
-    duration = of(catalog.DURATION, by, part="sum", status="success")
-    first_token = of(catalog.TIME_TO_FIRST_TOKEN, by, part="sum", status="success")
-    return f"({duration} - {first_token})"
+def generation_time(by: Labels, of: Rising) -> str:
+    """Return the mean time that successful completions took after their first token.
+
+    By means, as rows that lack a value are in one of the histograms only.
+    """
+    duration = mean(catalog.DURATION, by, of=of, status="success")
+    return f"({duration} - {mean(catalog.TIME_TO_FIRST_TOKEN, by, of=of, status='success')})"
 
 
-def tokens_generated(by: Labels, of: Rising) -> str:
-    """Return the output tokens of successful completions."""
-    return of(catalog.OUTPUT_LENGTH, by, part="sum", status="success")
+def output_length(by: Labels, of: Rising) -> str:
+    """Return the mean output tokens of successful completions."""
+    return mean(catalog.OUTPUT_LENGTH, by, of=of, status="success")
 
 
-def data_age(by: Labels) -> str:
-    """Return the seconds since a poll last worked, of the list that has waited longest; see :data:`NEVER`."""
-    return f"time() - {lowest(by, select(catalog.LAST_SUCCESS))}"
+def data_age() -> str:
+    """Return the seconds since a poll last worked by list, of the account that has waited longest; see :data:`NEVER`.
+
+    It goes on while the exporter is down. Of two exporters of an account, the one that is up to date counts.
+    """
+    seen = f"last_over_time({select(catalog.LAST_SUCCESS)}[{RANGE}])"
+    return f"time() - {lowest(LIST, highest(('account', 'source'), seen))}"
 
 
-def tokens_per_minute(by: Labels) -> str:
-    """Return input and output tokens a minute."""
-    return f"60 * ({rate(catalog.INPUT_TOKENS, by)} + {rate(catalog.OUTPUT_TOKENS, by)})"
+def tokens_per_minute() -> str:
+    """Return input and output tokens a minute, by list."""
+    return f"60 * ({rate(catalog.INPUT_TOKENS, LIST)} + {rate(catalog.OUTPUT_TOKENS, LIST)})"
 
 
 def in_buckets(family: Family) -> str:

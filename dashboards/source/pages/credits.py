@@ -7,6 +7,7 @@ from typing import Final
 from dashboards.source import links
 from dashboards.source.assembly import Page, Row
 from dashboards.source.links import cell, drill, label
+from dashboards.source.pages import columns
 from dashboards.source.pages.common import (
     LIST,
     MODEL,
@@ -17,7 +18,7 @@ from dashboards.source.pages.common import (
     OF_SKILL,
     SKILL,
     SOURCES,
-    credits_each,
+    USED,
     of_failures,
 )
 from dashboards.source.panels import BAD, GOOD, GRAPH, WARN, bars, graph, number, steps
@@ -45,8 +46,8 @@ _PACE: Final = f"({over(_LIMIT, f'({_END} - {_START})')})"
 _LASTS: Final = f"86400 * clamp_min({_LEFT}, 0) / on (account) group_left () ({_A_DAY} > 0)"
 """Seconds that what is left lasts at the pace of the last day; nothing if that was none."""
 
-_TOO_FAST: Final = steps((1.5, WARN), (14.4, BAD))
-"""Times as fast as a budget allows for: from where VLMRunCreditBurnSlow and VLMRunCreditBurnFast fire."""
+_TOO_FAST: Final = steps((1.5, WARN))
+"""Times as fast as a budget allows for: from where VLMRunCreditBurnSlow fires."""
 
 BUDGETS: Final = Row(
     "Budgets",
@@ -56,7 +57,7 @@ BUDGETS: Final = Row(
             "Share of the credits of each budget that is spent in its current period.",
             now(over(_SPENT, _LIMIT), OF_BUDGET),
             unit="percentunit",
-            thresholds=steps((0.75, WARN), (1, BAD)),
+            thresholds=USED,
             most=1,
             width=6,
             height=8,
@@ -120,11 +121,11 @@ WHERE: Final = Row(
     [
         graph(
             "Credits per hour by model",
-            "Credits used, at the pace of the last minutes. Click a line to compare its model with others.",
+            "Credits used, at the pace of the last minutes. Click a line for the skills of its model.",
             graphed(f"3600 * {rate(catalog.CREDITS, MODEL)}", OF_MODEL),
             unit="short",
             stacked=True,
-            link=drill("Compare models", links.MODELS, model=label("model")),
+            link=drill("Skills of this model", links.MODELS, model=label("model")),
         ),
         graph(
             "Credits per hour by skill",
@@ -184,7 +185,7 @@ DAYS: Final = Row(
     [
         Table(
             labels=[
-                Label("skill", "Skill", drill("Compare models", links.MODELS, skill=cell("Skill"))),
+                Label("skill", "Skill", drill("Compare models at this skill", links.MODELS, skill=cell("Skill"))),
                 Label("model", "Model", width=190),
                 Label("source", "Source", width=110),
             ],
@@ -208,7 +209,7 @@ DAYS: Final = Row(
                     steps((0.5, WARN), (1, BAD)),
                     width=100,
                 ),
-                Value(credits_each(MODEL_SKILL, increase), "Credits each", "short", 2, width=110),
+                Value(mean(catalog.COST, MODEL_SKILL, of=increase), "Credits each", "short", 2, width=110),
             ],
             by="Last 24 h",
         ).panel(
@@ -225,14 +226,7 @@ LOOK_AT: Final = Row(
     "What to look at",
     [
         Table(
-            labels=[
-                Label("completion_id", "Completion", width=330),
-                Label("url", "Link", links.to_completion(), width=60, shown="open"),
-                Label("account", "Account", width=110),
-                Label("source", "Source", width=110),
-                Label("model", "Model"),
-                Label("skill", "Skill"),
-            ],
+            labels=columns.NAMED,
             values=[Value(worst("credits"), "Credits", "short", 1, bar=True)],
             by="Credits",
         ).panel(

@@ -10,7 +10,7 @@ from dashboards.source import links
 from dashboards.source.assembly import Page, Row
 from dashboards.source.pages.common import AGE, LIST, NEVER, OF_LIST, SOURCES, data_age
 from dashboards.source.panels import BAD, GOOD, WARN, graph, number, steps
-from dashboards.source.promql import Labels, highest, lowest, rate, select, select_target, total
+from dashboards.source.promql import RANGE, highest, lowest, rate, select, select_target, total
 from dashboards.source.tables import Label, Rows, Table
 from dashboards.source.targets import graphed, now
 from dashboards.source.variables import LISTS
@@ -42,20 +42,20 @@ _CATCHING_UP: Final[list[ValueMapping]] = [
 ]
 
 
-def _of_exporters(name: str) -> str:
-    """Return a metric that Prometheus has of every target, of those that were exporters in the time shown."""
-    seen = f"last_over_time({select(catalog.BUILD_INFO)}[$__range])"
-    return f"{select_target(name)} and on (job, instance) {seen}"
+def _of_exporters(vector: str) -> str:
+    """Return what is of every target of Prometheus, of those that were exporters in the time shown."""
+    seen = f"last_over_time({select(catalog.BUILD_INFO)}[{RANGE}])"
+    return f"{vector} and on (job, instance) {seen}"
 
 
-def _proven(by: Labels) -> str:
-    """Return the seconds since the time up to which everything is proven; see :data:`NEVER`."""
-    return f"time() - {lowest(by, select(catalog.WATERMARK))}"
+def _proven() -> str:
+    """Return the seconds since the time up to which everything is proven, by list; see :data:`NEVER`."""
+    return f"time() - {lowest(LIST, select(catalog.WATERMARK))}"
 
 
 def _since(family: Family) -> str:
     """Return the seconds since a time by list, leaving out a time that has not come yet: it stands at 0."""
-    return f"time() - ({lowest(LIST, select(family))} > 0)"
+    return f"time() - {lowest(LIST, f'({select(family)} > 0)')}"
 
 
 def _a_minute(family: Family, *by: str) -> str:
@@ -71,7 +71,7 @@ TRUST: Final = Row(
         number(
             "Exporter",
             "Whether Prometheus reaches the exporter, for targets that were exporters in the time shown.",
-            now(_of_exporters("up"), _OF_TARGET),
+            now(_of_exporters(select_target("up")), _OF_TARGET),
             unit="none",
             mappings=_UP,
             nothing="no exporter",
@@ -84,6 +84,14 @@ TRUST: Final = Row(
             mappings=_REFUSED,
         ),
         number(
+            "Watched by",
+            "How many exporters watch the account. Two of them count everything twice: choose one instance above, and"
+            " stop the other.",
+            now(f"count by (account) ({select(catalog.AUTH_OK)})", "{{account}}"),
+            unit="none",
+            thresholds=steps((2, BAD)),
+        ),
+        number(
             "Last poll",
             "Whether the last poll of the list worked.",
             now(lowest(LIST, select(catalog.SOURCE_UP)), OF_LIST),
@@ -94,7 +102,7 @@ TRUST: Final = Row(
         number(
             "Data age",
             "Time since a poll of the list last worked: how old the numbers of all dashboards are.",
-            now(data_age(LIST), OF_LIST),
+            now(data_age(), OF_LIST),
             unit="s",
             decimals=0,
             thresholds=AGE,
@@ -105,20 +113,11 @@ TRUST: Final = Row(
             "Proven up to",
             "How long ago the time is up to which every row is proven to be counted, or reported as lost. It trails by"
             " poll.max_lateness, 15 minutes, and the time between two walks.",
-            now(_proven(LIST), OF_LIST),
+            now(_proven(), OF_LIST),
             unit="s",
             decimals=0,
             thresholds=steps((1800, WARN), (3600, BAD)),
             mappings=NEVER,
-            ordered=SOURCES,
-        ),
-        number(
-            "Not proven yet",
-            "Width of the time that should be proven by now, and is not: a walk has not reached it yet.",
-            now(highest(LIST, select(catalog.COVERAGE_GAP, state="open")), OF_LIST),
-            unit="s",
-            decimals=0,
-            thresholds=steps((900, WARN), (3600, BAD)),
             ordered=SOURCES,
         ),
         number(
@@ -255,14 +254,14 @@ PROCESS: Final = Row(
         graph(
             "Series",
             "Samples of a scrape. labels.max_models and labels.max_skills bound them.",
-            graphed(_of_exporters("scrape_samples_scraped"), _OF_TARGET),
+            graphed(_of_exporters(select_target("scrape_samples_scraped")), _OF_TARGET),
             unit="short",
             width=6,
         ),
         graph(
             "Scrape duration",
             "How long Prometheus took to scrape the exporter.",
-            graphed(_of_exporters("scrape_duration_seconds"), _OF_TARGET),
+            graphed(_of_exporters(select_target("scrape_duration_seconds")), _OF_TARGET),
             unit="s",
             width=6,
         ),
@@ -270,8 +269,7 @@ PROCESS: Final = Row(
             "CPU",
             "Cores that the exporter uses.",
             graphed(
-                f"rate({select_target('process_cpu_seconds_total')}[$__rate_interval])"
-                f" and on (job, instance) {select(catalog.BUILD_INFO)}",
+                _of_exporters(f"rate({select_target('process_cpu_seconds_total')}[$__rate_interval])"),
                 _OF_TARGET,
             ),
             unit="none",
@@ -280,7 +278,7 @@ PROCESS: Final = Row(
         graph(
             "Memory",
             "Resident memory of the exporter.",
-            graphed(_of_exporters("process_resident_memory_bytes"), _OF_TARGET),
+            graphed(_of_exporters(select_target("process_resident_memory_bytes")), _OF_TARGET),
             unit="bytes",
             width=6,
         ),
@@ -318,14 +316,14 @@ PROCESS: Final = Row(
             now(lowest(_TARGET, select(catalog.RELOAD_OK)), _OF_TARGET),
             unit="none",
             mappings=_RELOADED,
-            width=6,
+            width=8,
         ),
         number(
             "Configuration loaded",
             "How long ago the configuration in force was loaded.",
             now(f"time() - {highest(_TARGET, select(catalog.RELOAD_TIME))}", _OF_TARGET),
             unit="s",
-            width=6,
+            width=8,
         ),
         number(
             "Ledger",
@@ -334,16 +332,7 @@ PROCESS: Final = Row(
             now(highest(_TARGET, select(catalog.LEDGER_ROLLED_BACK)), _OF_TARGET),
             unit="none",
             mappings=_ROLLED_BACK,
-            width=6,
-        ),
-        number(
-            "Exporters of an account",
-            "How many exporters watch the account. Two of them count everything twice: choose one instance above, and"
-            " stop the other.",
-            now(f"count by (account) ({select(catalog.AUTH_OK)})", "{{account}}"),
-            unit="none",
-            thresholds=steps((2, BAD)),
-            width=6,
+            width=8,
         ),
     ],
     collapsed=True,

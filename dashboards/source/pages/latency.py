@@ -6,6 +6,7 @@ from typing import Final
 
 from dashboards.source import links
 from dashboards.source.assembly import Page, Row
+from dashboards.source.pages import columns
 from dashboards.source.pages.common import (
     LIST,
     MODEL,
@@ -14,12 +15,12 @@ from dashboards.source.pages.common import (
     OF_SKILL,
     SKILL,
     SOURCES,
-    generating,
+    generation_time,
     in_buckets,
-    tokens_generated,
+    output_length,
 )
 from dashboards.source.panels import BAD, WARN, buckets, graph, number, steps
-from dashboards.source.promql import Labels, Rising, highest, increase, mean, over, quantile, rate, select, worst
+from dashboards.source.promql import Labels, Rising, highest, increase, over, quantile, rate, select, worst
 from dashboards.source.tables import Label, Table, Value
 from dashboards.source.targets import cells, estimated, now
 from dashboards.source.variables import COMPLETIONS
@@ -66,7 +67,7 @@ GLANCE: Final = Row(
             "Time per output token",
             "Time that successful completions took after their first token, over their output tokens, in the time"
             " shown.",
-            now(over(generating(LIST, increase), tokens_generated(LIST, increase)), OF_LIST),
+            now(over(generation_time(LIST, increase), output_length(LIST, increase)), OF_LIST),
             unit="s",
             width=4,
             nothing="not reported",
@@ -137,17 +138,13 @@ BY_MODEL: Final = Row(
             "Generation time",
             "Mean duration less mean time to first token: writing the output. If this grows, answers are longer or"
             " tokens slower; the next graph tells which.",
-            estimated(
-                f"{mean(catalog.DURATION, MODEL, status='success')}"
-                f" - {mean(catalog.TIME_TO_FIRST_TOKEN, MODEL, status='success')}",
-                OF_MODEL,
-            ),
+            estimated(generation_time(MODEL, rate), OF_MODEL),
             unit="s",
         ),
         graph(
             "Time per output token",
-            "Time that successful completions took after their first token, over their output tokens.",
-            estimated(over(generating(MODEL, rate), tokens_generated(MODEL, rate)), OF_MODEL),
+            "Mean time that successful completions took after their first token, over their mean output tokens.",
+            estimated(over(generation_time(MODEL, rate), output_length(MODEL, rate)), OF_MODEL),
             unit="s",
         ),
         graph(
@@ -174,14 +171,7 @@ LOOK_AT: Final = Row(
     "What to look at",
     [
         Table(
-            labels=[
-                Label("completion_id", "Completion", width=330),
-                Label("url", "Link", links.to_completion(), width=60, shown="open"),
-                Label("account", "Account", width=110),
-                Label("source", "Source", width=110),
-                Label("model", "Model"),
-                Label("skill", "Skill"),
-            ],
+            labels=columns.NAMED,
             values=[Value(worst("slow_low_token"), "Duration", "s", 1, bar=True)],
             by="Duration",
         ).panel(

@@ -7,20 +7,19 @@ from typing import Final
 from dashboards.source import links
 from dashboards.source.assembly import Page, Row
 from dashboards.source.links import cell, drill, label
+from dashboards.source.pages import columns
 from dashboards.source.pages.common import (
-    FAILED,
     LIST,
     MODEL,
     MODEL_SKILL,
     OF_MODEL,
-    credits_each,
     failed,
-    generating,
+    generation_time,
+    output_length,
     per_thousand_output_tokens,
-    tokens_generated,
 )
 from dashboards.source.panels import graph
-from dashboards.source.promql import Rising, increase, over, quantile, rate
+from dashboards.source.promql import Rising, increase, mean, over, quantile, rate
 from dashboards.source.tables import Label, Table, Value
 from dashboards.source.targets import estimated
 from dashboards.source.variables import COMPLETIONS
@@ -28,18 +27,12 @@ from exporter.metrics import catalog
 
 _TO_LATENCY: Final = drill("Latency and worst completions", links.LATENCY, model=cell("Model"), source=cell("Source"))
 _TO_LATENCY_OF_LINE: Final = drill("Latency", links.LATENCY, model=label("model"), source=label("source"))
-_TO_SKILL: Final = drill(
-    "Latency and worst completions",
-    links.LATENCY,
-    model=cell("Model"),
-    skill=cell("Skill"),
-    source=cell("Source"),
-)
 
 
 def _share(of: Rising) -> str:
-    """Return which share of its list's completions a model has."""
-    return f"{of(catalog.COMPLETIONS, MODEL)} / on (source) group_left () {of(catalog.COMPLETIONS, LIST)}"
+    """Return which share of its list's completions a model has: of all models, chosen or not."""
+    of_all = of(catalog.COMPLETIONS, LIST, chosen=("account", "source", "skill"))
+    return f"{of(catalog.COMPLETIONS, MODEL)} / on (source) group_left () {of_all}"
 
 
 COMPARED: Final = Row(
@@ -48,7 +41,7 @@ COMPARED: Final = Row(
         Table(
             labels=[Label("model", "Model", _TO_LATENCY, width=190), Label("source", "Source", width=110)],
             values=[
-                Value(increase(catalog.COMPLETIONS, MODEL), "Completions", "locale", 0, bar=True),
+                columns.completions(MODEL, bar=True),
                 Value(
                     _share(increase),
                     "Share",
@@ -56,9 +49,9 @@ COMPARED: Final = Row(
                     1,
                     width=75,
                 ),
-                Value(failed(MODEL, increase), "Failed", "percentunit", 2, FAILED, width=80),
-                Value(quantile(0.5, catalog.DURATION, MODEL, of=increase, status="success"), "p50", "s", 1, width=80),
-                Value(quantile(0.95, catalog.DURATION, MODEL, of=increase, status="success"), "p95", "s", 1, width=80),
+                columns.failures(MODEL),
+                columns.duration(0.5, MODEL),
+                columns.duration(0.95, MODEL),
                 Value(
                     quantile(0.95, catalog.TIME_TO_FIRST_TOKEN, MODEL, of=increase, status="success"),
                     "First token p95",
@@ -67,21 +60,21 @@ COMPARED: Final = Row(
                     width=130,
                 ),
                 Value(
-                    over(tokens_generated(MODEL, increase), generating(MODEL, increase)),
+                    over(output_length(MODEL, increase), generation_time(MODEL, increase)),
                     "Output tokens/s",
                     "short",
                     1,
                     width=130,
                 ),
-                Value(credits_each(MODEL, increase), "Credits each", "short", 2, width=110),
+                Value(mean(catalog.COST, MODEL, of=increase), "Credits each", "short", 2, width=110),
                 Value(per_thousand_output_tokens(MODEL, increase), "Credits/1k output", "short", 2, width=140),
             ],
             by="Completions",
         ).panel(
             "Models",
-            "Totals of the time shown, a model a row, for the chosen skills. Share is of the list's completions."
-            " Output tokens/s are those of successful completions over the time after their first token. Choose one"
-            " skill above to compare models at the same work.",
+            "Totals of the time shown, a model a row, for the chosen skills. Share is of all models of the source,"
+            " chosen or not. Output tokens/s are those of successful completions over the time after their first"
+            " token. Choose one skill above to compare models at the same work.",
             nothing="No completions in this time.",
         ),
     ],
@@ -107,7 +100,7 @@ SIDE_BY_SIDE: Final = Row(
         ),
         graph(
             "Share of traffic",
-            "Which share of a list's completions goes to which model.",
+            "Which share of a source's completions goes to which model: of all models, chosen or not.",
             estimated(_share(rate), OF_MODEL),
             unit="percentunit",
         ),
@@ -122,13 +115,13 @@ SIDE_BY_SIDE: Final = Row(
         graph(
             "Output tokens per second",
             "Output tokens of successful completions over the time they took after their first token.",
-            estimated(over(tokens_generated(MODEL, rate), generating(MODEL, rate)), OF_MODEL),
+            estimated(over(output_length(MODEL, rate), generation_time(MODEL, rate)), OF_MODEL),
             unit="short",
         ),
         graph(
             "Credits per completion",
             "Mean cost of a completion, of those that say what they cost.",
-            estimated(credits_each(MODEL, rate), OF_MODEL),
+            estimated(mean(catalog.COST, MODEL, of=rate), OF_MODEL),
             unit="short",
         ),
     ],
@@ -138,25 +131,13 @@ SKILLS: Final = Row(
     "Skills of the chosen models",
     [
         Table(
-            labels=[
-                Label("skill", "Skill", _TO_SKILL),
-                Label("model", "Model", width=190),
-                Label("source", "Source", width=110),
-            ],
+            labels=columns.SKILL_OF_MODEL,
             values=[
-                Value(increase(catalog.COMPLETIONS, MODEL_SKILL), "Completions", "locale", 0, bar=True),
-                Value(failed(MODEL_SKILL, increase), "Failed", "percentunit", 2, FAILED, width=80),
-                Value(
-                    quantile(0.5, catalog.DURATION, MODEL_SKILL, of=increase, status="success"), "p50", "s", 1, width=80
-                ),
-                Value(
-                    quantile(0.95, catalog.DURATION, MODEL_SKILL, of=increase, status="success"),
-                    "p95",
-                    "s",
-                    1,
-                    width=80,
-                ),
-                Value(credits_each(MODEL_SKILL, increase), "Credits each", "short", 2, width=110),
+                columns.completions(MODEL_SKILL, bar=True),
+                columns.failures(MODEL_SKILL),
+                columns.duration(0.5, MODEL_SKILL),
+                columns.duration(0.95, MODEL_SKILL),
+                Value(mean(catalog.COST, MODEL_SKILL, of=increase), "Credits each", "short", 2, width=110),
             ],
             by="Completions",
         ).panel(

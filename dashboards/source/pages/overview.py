@@ -7,6 +7,7 @@ from typing import Final
 from dashboards.source import links
 from dashboards.source.assembly import ALL, Page, Row, firing
 from dashboards.source.links import cell, drill, label
+from dashboards.source.pages import columns
 from dashboards.source.pages.common import (
     AGE,
     FAILED,
@@ -46,15 +47,15 @@ GLANCE: Final = Row(
     [
         number(
             "Firing alerts",
-            "Alerts of the shipped rules that fire now. The table below names them.",
-            now(f"count({_FIRING}) or vector(0)", "alerts"),
+            "How many of the shipped alerts fire; the table below names them. 0, too, where the rules are not loaded.",
+            now(f"count({highest(_ALERT, _FIRING)}) or vector(0)", "alerts"),
             unit="none",
             thresholds=steps((1, BAD)),
         ),
         number(
             "Data age",
             "Time since a poll of the list last worked. Numbers here are as old as that, and up to a minute more.",
-            now(data_age(LIST), OF_LIST),
+            now(data_age(), OF_LIST),
             unit="s",
             decimals=0,
             thresholds=AGE,
@@ -66,9 +67,10 @@ GLANCE: Final = Row(
             "Completions",
             "Completions a second, by list, over the last minutes. Lists may overlap: do not add them up. Late rows"
             " are left out.",
-            graphed(rate(catalog.COMPLETIONS, LIST), OF_LIST),
+            now(rate(catalog.COMPLETIONS, LIST), OF_LIST),
             unit="cps",
             decimals=2,
+            ordered=SOURCES,
         ),
         number(
             "Failed",
@@ -92,8 +94,9 @@ GLANCE: Final = Row(
         number(
             "Tokens/min",
             "Input and output tokens a minute, over the last minutes. Lists that report no tokens are not shown.",
-            graphed(tokens_per_minute(LIST), OF_LIST),
+            now(tokens_per_minute(), OF_LIST),
             unit="short",
+            ordered=SOURCES,
             link=drill("Tokens", links.TOKENS),
         ),
         number(
@@ -130,11 +133,11 @@ TRAFFIC: Final = Row(
         ),
         graph(
             "Completions by model",
-            "Completions a second by model and list; lists of executions and requests name no model. Click a line to"
-            " compare its model with others.",
+            "Completions a second by model and list; lists of executions and requests name no model. Click a line for"
+            " the skills of its model.",
             graphed(rate(catalog.COMPLETIONS, MODEL), OF_MODEL),
             unit="cps",
-            link=drill("Compare models", links.MODELS, model=label("model")),
+            link=drill("Skills of this model", links.MODELS, model=label("model")),
         ),
         graph(
             "Failed",
@@ -179,19 +182,19 @@ WHERE: Final = Row(
     [
         Table(
             labels=[
-                Label("model", "Model", drill("Compare models", links.MODELS, model=cell("Model"))),
+                Label("model", "Model", drill("Skills of this model", links.MODELS, model=cell("Model"))),
                 Label("source", "Source", width=110),
             ],
             values=[
-                Value(increase(catalog.COMPLETIONS, MODEL), "Completions", "locale", 0, width=110),
-                Value(failed(MODEL, increase), "Failed", "percentunit", 2, FAILED, width=90),
-                Value(quantile(0.95, catalog.DURATION, MODEL, of=increase, status="success"), "p95", "s", 1, width=90),
-                Value(increase(catalog.CREDITS, MODEL), "Credits", "locale", 1, width=90),
+                columns.completions(MODEL),
+                columns.failures(MODEL),
+                columns.duration(0.95, MODEL),
+                columns.credits(MODEL),
             ],
             by="Completions",
         ).panel(
             "Models",
-            "Totals of the time shown. Click a model to compare it with others, and to see its skills.",
+            "Totals of the time shown. Click a model for its skills.",
             width=12,
             nothing="No completions in this time.",
         ),
@@ -205,10 +208,10 @@ WHERE: Final = Row(
                 Label("source", "Source", width=110),
             ],
             values=[
-                Value(increase(catalog.COMPLETIONS, SKILL), "Completions", "locale", 0, width=110),
-                Value(failed(SKILL, increase), "Failed", "percentunit", 2, FAILED, width=90),
-                Value(quantile(0.95, catalog.DURATION, SKILL, of=increase, status="success"), "p95", "s", 1, width=90),
-                Value(increase(catalog.CREDITS, SKILL), "Credits", "locale", 1, width=90),
+                columns.completions(SKILL),
+                columns.failures(SKILL),
+                columns.duration(0.95, SKILL),
+                columns.credits(SKILL),
             ],
             by="Completions",
         ).panel(
@@ -243,14 +246,7 @@ LOOK_AT: Final = Row(
             nothing="No alert fires.",
         ),
         Table(
-            labels=[
-                Label("completion_id", "Completion", width=330),
-                Label("url", "Link", links.to_completion(), width=60, shown="open"),
-                Label("account", "Account", width=110),
-                Label("source", "Source", width=110),
-                Label("model", "Model"),
-                Label("skill", "Skill"),
-            ],
+            labels=columns.NAMED,
             values=[Value(worst("error", scale=1000), "Finished", "dateTimeAsIso", width=165)],
             by="Finished",
         ).panel(

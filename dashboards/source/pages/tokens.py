@@ -6,7 +6,7 @@ from typing import Final
 
 from dashboards.source import links
 from dashboards.source.assembly import Page, Row
-from dashboards.source.links import cell, drill
+from dashboards.source.pages import columns
 from dashboards.source.pages.common import (
     LIST,
     MODEL,
@@ -26,6 +26,9 @@ from dashboards.source.variables import COMPLETIONS
 from exporter.metrics import catalog
 
 _DAY: Final = "1d"
+
+_WASTE: Final = steps((0.02, WARN), (0.1, BAD))
+"""Share of tokens that failed completions took."""
 
 
 def _output_per_input(by: Labels, of: Rising) -> str:
@@ -103,7 +106,7 @@ GLANCE: Final = Row(
             now(_spent_on_failures(LIST, increase), OF_LIST),
             unit="percentunit",
             width=4,
-            thresholds=steps((0.02, WARN), (0.1, BAD)),
+            thresholds=_WASTE,
             nothing="not reported",
             ordered=SOURCES,
         ),
@@ -160,21 +163,7 @@ EFFICIENCY: Final = Row(
     "By skill",
     [
         Table(
-            labels=[
-                Label(
-                    "skill",
-                    "Skill",
-                    drill(
-                        "Latency and worst completions",
-                        links.LATENCY,
-                        model=cell("Model"),
-                        skill=cell("Skill"),
-                        source=cell("Source"),
-                    ),
-                ),
-                Label("model", "Model", width=190),
-                Label("source", "Source", width=110),
-            ],
+            labels=columns.SKILL_OF_MODEL,
             values=[
                 Value(
                     f"{increase(catalog.INPUT_TOKENS, MODEL_SKILL)} + {increase(catalog.OUTPUT_TOKENS, MODEL_SKILL)}",
@@ -204,7 +193,7 @@ EFFICIENCY: Final = Row(
                     "On failures",
                     "percentunit",
                     1,
-                    steps((0.02, WARN), (0.1, BAD)),
+                    _WASTE,
                     width=100,
                 ),
             ],
