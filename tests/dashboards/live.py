@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from exporter.simulator.items import Item, Source
-from tests.dashboards import days, firing, history
-from tests.dashboards.compressed import DASHBOARDS, LINK, RUNBOOKS
-from tests.dashboards.history import History
-from tests.dashboards.incidents import HOUR
-from tests.dashboards.server import Live, over
+from tests.dashboards.past import days, firing, history
+from tests.dashboards.past.compressed import DASHBOARDS, LINK, RUNBOOKS
+from tests.dashboards.past.history import History
+from tests.dashboards.past.incidents import HOUR
+from tests.dashboards.past.server import Live, over
 from tests.e2e.host import free_port
 from tests.e2e.process import ROOT, Exporter, configuration, write
 from tests.e2e.prometheus import Prometheus

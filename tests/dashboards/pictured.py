@@ -19,9 +19,9 @@ from typing import Final
 import structlog
 
 from tests import realservers
-from tests.dashboards import firing, history
-from tests.dashboards.incidents import HOUR
-from tests.dashboards.server import over
+from tests.dashboards.past import firing, history
+from tests.dashboards.past.incidents import HOUR
+from tests.dashboards.past.server import over
 
 SHOWN: Final = 6 * HOUR
 """What there is to look at (s)."""

@@ -8,10 +8,10 @@ import pytest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 
 from tests import realservers
-from tests.dashboards.blocks import WINDOW, Blocks
-from tests.dashboards.history import History
-from tests.dashboards.samples import Target, write
-from tests.dashboards.server import over
+from tests.dashboards.past.blocks import WINDOW, Blocks
+from tests.dashboards.past.history import History
+from tests.dashboards.past.samples import Target, write
+from tests.dashboards.past.server import over
 
 FIRST = 250_000 * WINDOW
 """A time (ms) at which a window begins."""

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.dashboards import broken, conventions, documents, grid, lexicon, variables
-from tests.dashboards.broken import GONE, Place
+from tests.dashboards import documents
+from tests.dashboards.checks import broken, conventions, grid, lexicon, variables
+from tests.dashboards.checks.broken import GONE, Place
 from tests.dashboards.documents import Dashboard
 
 DASHBOARDS: Final = {dashboard.file: dashboard for dashboard in documents.load()}

@@ -12,11 +12,11 @@ from exporter.alerts.drill.firing import Episode
 from exporter.alerts.drill.rules import Alert
 from exporter.models import SECOND
 from tests.clocks import START
-from tests.dashboards import firing, history
-from tests.dashboards.days import LEAD, Plan, Stretch
-from tests.dashboards.history import History
-from tests.dashboards.incidents import HOUR, MINUTE, OUTAGE, RESTART, Incident
-from tests.dashboards.server import over
+from tests.dashboards.past import firing, history
+from tests.dashboards.past.days import LEAD, Plan, Stretch
+from tests.dashboards.past.history import History
+from tests.dashboards.past.incidents import HOUR, MINUTE, OUTAGE, RESTART, Incident
+from tests.dashboards.past.server import over
 from tests.e2e.prometheus import SCALES, Prometheus, Series, increased
 from tests.e2e.standin import compare
 

@@ -9,9 +9,10 @@ import pytest
 
 from tests.alerts import rulefiles
 from tests.alerts.rulefiles import ROOT, Rule
-from tests.dashboards import addresses, broken, documents, lexicon
-from tests.dashboards.addresses import COMPLETION, TIME
-from tests.dashboards.broken import Place
+from tests.dashboards import documents
+from tests.dashboards.checks import addresses, broken, lexicon
+from tests.dashboards.checks.addresses import COMPLETION, TIME
+from tests.dashboards.checks.broken import Place
 from tests.dashboards.documents import Dashboard
 
 BY_UID: Final = {dashboard.uid: dashboard for dashboard in documents.load()}

@@ -18,17 +18,17 @@ import pytest
 from exporter.simulator.items import Source
 from tests.dashboards import choices, documents
 from tests.dashboards.asking import Shown, queries
-from tests.dashboards.budgets import BUDGETS, budgets
-from tests.dashboards.claims import GRAPHS, GROWTH, SHARES, SINGLE, SUMS, Claim, Values, share_of_list
-from tests.dashboards.compressed import LINK
-from tests.dashboards.excuses import OF_THE_ACCOUNT, PAST_ONLY, UNCOMPARED
-from tests.dashboards.health import HEALTH
-from tests.dashboards.history import TARGET
 from tests.dashboards.interpolation import interpolate
 from tests.dashboards.live import Recording, recording
-from tests.dashboards.truth import ACCOUNT, Row, of_item, of_items, of_totals
-from tests.dashboards.verdicts import trouble, wrong
-from tests.dashboards.worst import WORST
+from tests.dashboards.past.compressed import LINK
+from tests.dashboards.past.history import TARGET
+from tests.dashboards.truth.budgets import BUDGETS, budgets
+from tests.dashboards.truth.claims import GRAPHS, GROWTH, SHARES, SINGLE, SUMS, Claim, Values, share_of_list
+from tests.dashboards.truth.excuses import OF_THE_ACCOUNT, PAST_ONLY, UNCOMPARED
+from tests.dashboards.truth.health import HEALTH
+from tests.dashboards.truth.rows import ACCOUNT, Row, of_item, of_items, of_totals
+from tests.dashboards.truth.verdicts import trouble, wrong
+from tests.dashboards.truth.worst import WORST
 from tests.e2e.scrape import Scrape
 from tests.e2e.waiting import until
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.dashboards import broken, documents, exemplars, lexicon, queries, tables
-from tests.dashboards.broken import GONE, Place
+from tests.dashboards import documents
+from tests.dashboards.checks import broken, exemplars, lexicon, queries, tables
+from tests.dashboards.checks.broken import GONE, Place
 from tests.dashboards.documents import Dashboard, Panel
 from tests.dashboards.interpolation import interpolate, used
 

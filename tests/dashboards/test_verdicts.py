@@ -8,7 +8,7 @@ import pytest
 
 from tests.dashboards.asking import Query, Shown
 from tests.dashboards.documents import Dashboard, Panel
-from tests.dashboards.verdicts import trouble, wrong
+from tests.dashboards.truth.verdicts import trouble, wrong
 from tests.e2e.prometheus import Series
 
 SHOWN = Shown(0, 130)

@@ -7,8 +7,8 @@ from typing import Final
 
 from exporter.models import MICRO, Status
 from exporter.simulator.items import Item
-from tests.dashboards.numbers import LOW, SLOW
-from tests.dashboards.truth import seconds
+from tests.dashboards.truth.numbers import LOW, SLOW
+from tests.dashboards.truth.rows import seconds
 
 
 def _latest_failure(item: Item) -> float | None:

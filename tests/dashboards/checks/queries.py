@@ -14,9 +14,9 @@ from tests.alerts import promql, querychecks
 from tests.alerts.inference import Labels
 from tests.alerts.querychecks import Late
 from tests.alerts.vocabulary import ALERTS, TARGET
+from tests.dashboards.checks.lexicon import Lexicon
 from tests.dashboards.documents import Dashboard, Panel
 from tests.dashboards.interpolation import interpolate, used
-from tests.dashboards.lexicon import Lexicon
 
 _RATE_INTERVAL: Final = timedelta(seconds=241)
 """A window that nobody writes: what has it has ``$__rate_interval``."""

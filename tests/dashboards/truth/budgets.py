@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.models import MICRO, SECOND
 from exporter.simulator.items import Item
-from tests.dashboards.truth import ACCOUNT, Labels
+from tests.dashboards.truth.rows import ACCOUNT, Labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from tests.dashboards import queries
+from tests.dashboards.checks import queries
+from tests.dashboards.checks.lexicon import Lexicon
 from tests.dashboards.documents import Panel
-from tests.dashboards.lexicon import Lexicon
 
 TIME: Final = "Time"
 _CELL: Final = re.compile(r"__data\.fields\.(\w+|\[?\"[^\"]+\"\]?)")

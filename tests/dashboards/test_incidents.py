@@ -6,7 +6,7 @@ import pytest
 
 from exporter.simulator.scenarios import scenario
 from exporter.simulator.workload import Effects
-from tests.dashboards.incidents import (
+from tests.dashboards.past.incidents import (
     HOUR,
     OUTAGE,
     PICTURED,

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from math import inf, isclose, isfinite, isinf, isnan
 
 from tests.dashboards.asking import Query, Shown
-from tests.dashboards.claims import Values
-from tests.dashboards.excuses import INFINITE
+from tests.dashboards.truth.claims import Values
+from tests.dashboards.truth.excuses import INFINITE
 from tests.e2e.prometheus import Series
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from tests.dashboards.samples import EOF
+from tests.dashboards.past.samples import EOF
 
 WINDOW: Final = 2 * 3_600_000
 """How much time a block takes (ms): promtool would read a file once for each of them."""

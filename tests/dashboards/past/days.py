@@ -22,12 +22,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from exporter.alerts.drill.samples import Chunk
 from exporter.models import SECOND
 from tests.clocks import START
-from tests.dashboards import incidents
-from tests.dashboards.account import Account
-from tests.dashboards.blocks import Blocks
-from tests.dashboards.compressed import CompressedExporter
-from tests.dashboards.incidents import HOUR, OUTAGE, RESTART, Incident
-from tests.dashboards.samples import Lines, Target, write
+from tests.dashboards.past import incidents
+from tests.dashboards.past.account import Account
+from tests.dashboards.past.blocks import Blocks
+from tests.dashboards.past.compressed import CompressedExporter
+from tests.dashboards.past.incidents import HOUR, OUTAGE, RESTART, Incident
+from tests.dashboards.past.samples import Lines, Target, write
 from tests.e2e.standin import Totals, expected
 from tests.proof.timelapse import SCRATCH, TimelapseClock
 from tests.proof.timelapse_api import Refusal, TimelapseApi

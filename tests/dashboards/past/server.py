@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from exporter.alerts.drill.server import Server
 from tests import realservers
-from tests.dashboards.history import INSTANCE, History
+from tests.dashboards.past.history import INSTANCE, History
 from tests.e2e.host import free_port
 from tests.e2e.process import write
 from tests.e2e.prometheus import JOB, Prometheus

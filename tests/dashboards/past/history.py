@@ -10,10 +10,10 @@ from typing import Final
 
 from exporter.alerts.drill.samples import Chunk
 from tests import realservers
-from tests.dashboards import days
-from tests.dashboards.blocks import Blocks
-from tests.dashboards.days import DAY, Made, Mark, Plan, Stretch
-from tests.dashboards.incidents import HOUR, PICTURED
+from tests.dashboards.past import days
+from tests.dashboards.past.blocks import Blocks
+from tests.dashboards.past.days import DAY, Made, Mark, Plan, Stretch
+from tests.dashboards.past.incidents import HOUR, PICTURED
 from tests.e2e.prometheus import JOB
 from tests.e2e.standin import Sums, Totals, add
 from tests.proof.timelapse import SCRATCH

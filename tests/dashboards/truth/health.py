@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.dashboards.claims import Values
-from tests.dashboards.history import TARGET
+from tests.dashboards.past.history import TARGET
+from tests.dashboards.truth.claims import Values
 from tests.e2e.scrape import Scrape
 
 Shows = Callable[[Scrape, float], Values]

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tests.dashboards import queries
+from tests.dashboards.checks import queries
+from tests.dashboards.checks.lexicon import Lexicon
 from tests.dashboards.documents import Dashboard, Panel
 from tests.dashboards.interpolation import used
-from tests.dashboards.lexicon import Lexicon
 
 TIME: Final = "${__url_time_range}"
 COMPLETION: Final = "${__value.raw}"

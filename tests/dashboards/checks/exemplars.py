@@ -9,9 +9,9 @@ from promql_parser import VectorSelector
 
 from exporter.metrics import catalog
 from tests.alerts import promql
-from tests.dashboards import queries
+from tests.dashboards.checks import queries
+from tests.dashboards.checks.lexicon import Lexicon
 from tests.dashboards.documents import Panel
-from tests.dashboards.lexicon import Lexicon
 
 
 def check(panel: Panel, lexicon: Lexicon) -> Iterator[str]:

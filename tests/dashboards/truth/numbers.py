@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.metrics import catalog
-from tests.dashboards.truth import Row, cumulative, mean, plus, quantile, ratio, total
+from tests.dashboards.truth.rows import Row, cumulative, mean, plus, quantile, ratio, total
 
 LOW: Final = 128
 """Output tokens that are few: the default of slow_low_token.max_output_tokens."""

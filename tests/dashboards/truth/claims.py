@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Final
 
-from tests.dashboards import numbers
-from tests.dashboards.truth import Labels, Number, Rows, by_labels
+from tests.dashboards.truth import numbers
+from tests.dashboards.truth.rows import Labels, Number, Rows, by_labels
 
 Values = dict[Labels, float]
 

@@ -1,0 +1,1 @@
+"""Days of history made in compressed time, and a Prometheus over them."""
