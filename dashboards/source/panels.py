@@ -26,7 +26,6 @@ from grafana_foundation_sdk.models.common import (
     LegendPlacement,
     ScaleDistribution,
     SortOrder,
-    StackingMode,
     TooltipDisplayMode,
     VisibilityMode,
     VizOrientation,
@@ -47,7 +46,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 
 from dashboards.source.links import override
-from dashboards.source.targets import DATASOURCE, Query
+from dashboards.source.targets import DATASOURCE, LONG_STEP, Query
 
 GOOD: Final = "green"
 WARN: Final = "orange"
@@ -110,7 +109,7 @@ def number(
     thresholds: dashboard.ThresholdsConfig | None = None,
     mappings: Sequence[ValueMapping] = (),
     decimals: int | None = None,
-    nothing: str = "none",
+    nothing: str = "no data",
     ordered: Sequence[str] = (),
     link: Mapping[str, object] | None = None,
 ) -> stat.Panel:
@@ -146,25 +145,27 @@ def graph(
     unit: str,
     width: int = 8,
     height: int = GRAPH,
-    stacked: bool = False,
     roof: float | None = None,
     doubling: bool = False,
     limits: dashboard.ThresholdsConfig | None = None,
-    calcs: Sequence[str] = ("mean", "lastNotNull"),
+    calcs: Sequence[str] = (),
     link: Mapping[str, object] | None = None,
     colors: Mapping[str, str] | None = None,
     dashed: str = "",
 ) -> timeseries.Panel:
     """Build a graph from 0 to ``roof`` or higher; ``doubling``: on a logarithmic scale, for what spans magnitudes.
 
-    ``colors`` are by pattern of a series' name, ``dashed`` is one.
+    ``colors`` are by pattern of a series' name, ``dashed`` is one. ``calcs`` are shown of each series: the mean and the
+    last value, or the highest where a mean of means and quantiles would say nothing.
     """
+    estimates = any(query.step == LONG_STEP for query in queries)
+    calcs = calcs or ("max" if estimates else "mean", "lastNotNull")
     panel = (
         dress(timeseries.Panel(), title, description, queries, unit=unit, width=width, height=height)
         .draw_style(GraphDrawStyle.LINE)
         .line_width(1)
-        .fill_opacity(60 if stacked else 0)
-        .show_points(VisibilityMode.NEVER)
+        .fill_opacity(0)
+        .show_points(VisibilityMode.AUTO)  # what has no neighbours is no line
         .legend(
             common.VizLegendOptions()
             .show_legend(True)
@@ -177,8 +178,6 @@ def graph(
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
         .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
     )
-    if stacked:
-        panel = panel.stacking(common.StackingConfig().group("A").mode(StackingMode.NORMAL))
     if doubling:
         panel = panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LOG).log(2))
     else:
@@ -232,7 +231,7 @@ def bars(
     most: float,
     width: int = 6,
     height: int = GRAPH,
-    nothing: str = "none",
+    nothing: str = "no data",
 ) -> bargauge.Panel:
     """Build horizontal bars from 0 to ``most``, one for each series."""
     return (

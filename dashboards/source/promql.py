@@ -66,6 +66,11 @@ def lowest(by: Labels, vector: str) -> str:
     return _aggregate("min", by, vector)
 
 
+def there(by: Labels, vector: str) -> str:
+    """Return how many series there are by some labels: something where there is one, nothing else."""
+    return _aggregate("count", by, vector)
+
+
 def rate(family: Family, by: Labels, *, part: str = "", chosen: tuple[str, ...] = CHOSEN, **labels: str) -> str:
     """Return how much a counter rises a second at each step, summed up by some labels. Late rows are left out."""
     if "late" in family.labels:

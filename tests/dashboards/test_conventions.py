@@ -85,7 +85,13 @@ def test_a_bad_dashboard_is_noticed(place: Place, value: Any, problem: str) -> N
         (OVERVIEW, "stat", ("id",), GONE, "1 panels of id None"),
         (OVERVIEW, "stat", ("title",), "Data age", "2 panels are called Data age (stat)"),
         (OVERVIEW, "stat", ("title",), GONE, "no title"),
-        (OVERVIEW, "stat", ("title",), "Alerts that fire here", "a title of 21 letters where fewer than 21 fit"),
+        (
+            OVERVIEW,
+            "stat",
+            ("title",),
+            "Alerts that fire here, and now",
+            "a title of 30 letters where fewer than 28 fit",
+        ),
         (OVERVIEW, "stat", ("description",), GONE, "no description"),
         (OVERVIEW, "stat", ("description",), "Alerts", "no description"),
         (OVERVIEW, "stat", ("datasource",), GONE, "panel has no data source"),
@@ -138,10 +144,10 @@ def test_an_open_row_that_holds_its_panels_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("kind", "coordinate", "change", "problem"),
     [
-        ("row", "y", lambda y: y + 1, "At a glance: not a line of its own at 0"),
-        ("row", "w", lambda w: w - 1, "At a glance: not a line of its own at 0"),
+        ("row", "y", lambda y: y + 1, "Now: not a line of its own at 0"),
+        ("row", "w", lambda w: w - 1, "Now: not a line of its own at 0"),
         ("stat", "x", lambda x: x + 1, "does not begin at column 0"),
-        ("stat", "w", lambda w: w + 1, "does not begin at column 4"),
+        ("stat", "w", lambda w: w + 1, "does not begin at column 5"),
         ("stat", "h", lambda h: h - 1, "not of one height"),
         ("stat", "y", lambda y: y + 1, "and not at 1"),
         ("timeseries", "y", lambda y: y - 1, "and not at"),
@@ -154,10 +160,10 @@ def test_a_misplaced_panel_is_noticed(kind: str, coordinate: str, change: Any, p
 
 
 def test_a_line_that_is_too_short_is_noticed() -> None:
-    """The last panel of a line of eight goes."""
-    worse = broken.changed(OVERVIEW, ("panels", 8), GONE)
+    """The last panel of a line of five goes."""
+    worse = broken.changed(OVERVIEW, ("panels", 5), GONE)
     (found,) = broken.noticed(grid.check, OVERVIEW, worse)
-    assert found.endswith("21 columns wide")
+    assert found.endswith("19 columns wide")
 
 
 def test_a_misplaced_panel_of_a_collapsed_row_is_noticed() -> None:

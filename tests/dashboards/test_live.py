@@ -39,7 +39,7 @@ DASHBOARDS: Final = {dashboard.file.removesuffix(".json"): dashboard for dashboa
 QUERIES: Final = {query.name: query for dashboard in DASHBOARDS.values() for query in queries(dashboard)}
 COUNTED: Final = {**SUMS, **SINGLE, **GRAPHS}
 
-FIRING: Final = ("overview / At a glance / Firing alerts", "overview / What to look at / Firing alerts")
+FIRING: Final = ("overview / Now / Firing alerts", "overview / What to look at / Firing alerts")
 
 FAMILIES: Final = {
     "overview": ".+",
@@ -263,7 +263,7 @@ def test_exemplars_name_completions(name: str, recorded: Recording) -> None:
 
 
 def test_alerts_that_fire_are_shown(recorded: Recording) -> None:
-    columns = ("alertname", "severity", "account", "source", "model", "skill", "budget")
+    columns = ("alertname", "severity", "account", "source", "model", "skill", "budget", "instance")
     shown = past(recorded, HOUR)
     firing = recorded.prometheus.values('ALERTS{alertstate="firing"}', shown.end)
     rows = {frozenset((name, value) for name, value in labels if name in columns) for labels in firing}

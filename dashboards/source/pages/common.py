@@ -31,6 +31,14 @@ OF_MODEL: Final = "{{model}} · {{source}}"
 OF_SKILL: Final = "{{skill}} · {{source}}"
 OF_BUDGET: Final = "{{account}} · {{budget}}"
 
+OUTCOMES: Final = {
+    "/^error/": BAD,
+    "/^success . completions$/": GOOD,
+    "/^success . executions$/": "blue",
+    "/^success . requests$/": "purple",
+}
+"""Colours of series by status and source: nothing but failures is red."""
+
 FAILED: Final = steps((0.01, WARN), (0.05, BAD))
 """Share of failures: from the default of slo.error_ratio on, and from five times that."""
 

@@ -16,13 +16,27 @@ from dashboards.source.pages.common import (
     OF_LIST,
     OF_MODEL,
     OF_SKILL,
+    OUTCOMES,
     SKILL,
     SOURCES,
     USED,
     of_failures,
 )
 from dashboards.source.panels import BAD, GOOD, GRAPH, WARN, bars, graph, number, steps
-from dashboards.source.promql import change, highest, increase, lowest, mean, over, quantile, rate, select, worst
+from dashboards.source.promql import (
+    change,
+    highest,
+    increase,
+    lowest,
+    mean,
+    over,
+    quantile,
+    rate,
+    select,
+    there,
+    total,
+    worst,
+)
 from dashboards.source.tables import Label, Table, Value
 from dashboards.source.targets import estimated, graphed, now
 from dashboards.source.variables import BUDGET, COMPLETIONS
@@ -37,8 +51,25 @@ _END: Final = highest(_BUDGET, select(catalog.BUDGET_END))
 _LEFT: Final = f"({_LIMIT} - {_SPENT})"
 
 # A budget is of the whole account: sources, models and skills that the reader has chosen do not count.
-_A_DAY: Final = increase(catalog.CREDITS, ("account",), chosen=("account",), window="1d", late="false")
-_A_SECOND: Final = rate(catalog.CREDITS, ("account",), chosen=("account",))
+_SERIES: Final = ("account", "source", "model", "skill", "status")
+_OF_ACCOUNT: Final = select(catalog.CREDITS, chosen=("account",), late="false")
+
+
+def _of_account(rise: str) -> str:
+    """Return the sum of a rise by account, as rules have it: of two exporters of an account, one."""
+    return total(("account",), highest(_SERIES, rise))
+
+
+_A_SECOND: Final = _of_account(f"rate({_OF_ACCOUNT}[$__rate_interval])")
+_DAY_AGO: Final = there(("account",), f"{_OF_ACCOUNT} offset 1d")
+_A_DAY: Final = f"({_of_account(f'increase({_OF_ACCOUNT}[1d])')} and on (account) {_DAY_AGO})"
+"""Credits of 24 hours; nothing while there is less than that to look at."""
+
+_TWO_DAYS_AGO: Final = there(LIST, f"{select(catalog.CREDITS)} offset 2d")
+_DAY_BEFORE: Final = (
+    f"({increase(catalog.CREDITS, MODEL_SKILL, window='1d', offset='1d')} and on (source) {_TWO_DAYS_AGO})"
+)
+"""Credits of the 24 hours before the last; nothing while there is less than two days to look at."""
 
 _PACE: Final = f"({over(_LIMIT, f'({_END} - {_START})')})"
 """Credits a second that a budget allows for."""
@@ -61,7 +92,7 @@ BUDGETS: Final = Row(
             most=1,
             width=6,
             height=8,
-            nothing="no budget",
+            nothing="no data or budget",
         ),
         Table(
             labels=[Label("account", "Account", width=95), Label("budget", "Budget", width=95)],
@@ -85,13 +116,14 @@ BUDGETS: Final = Row(
             by="Spent",
         ).panel(
             "Budgets",
-            "The current period of each budget. Credits last: what is left, at the pace of the last 24 h; compare it"
-            " with when the period ends. Pace: how many times as fast as the budget allows for. Not complete: history"
-            " is still being read, or has a gap, and more was spent than shown. Sources, models and skills chosen"
-            " above do not count here.",
+            "The current period of each budget. Spent is of all sources together, as if lists did not overlap. Credits"
+            " last: what is left, at the pace of the last 24 h, once there are so many; compare it with when the"
+            " period ends. Pace: how many times as fast as the budget allows for. Not complete: history is still being"
+            " read, or has a gap, and more was spent than shown. Sources, models and skills chosen above do not count"
+            " here.",
             width=18,
             height=8,
-            nothing="No budget is configured.",
+            nothing="No data, or no budget is configured.",
         ),
         graph(
             "Spent of each budget",
@@ -124,23 +156,20 @@ WHERE: Final = Row(
             "Credits used, at the pace of the last minutes. Click a line for the skills of its model.",
             graphed(f"3600 * {rate(catalog.CREDITS, MODEL)}", OF_MODEL),
             unit="short",
-            stacked=True,
-            link=drill("Skills of this model", links.MODELS, model=label("model")),
+            link=drill("Skills of this model", links.MODELS, model=label("model"), source=label("source")),
         ),
         graph(
             "Credits per hour by skill",
             "Credits used, at the pace of the last minutes.",
             graphed(f"3600 * {rate(catalog.CREDITS, SKILL)}", OF_SKILL),
             unit="short",
-            stacked=True,
         ),
         graph(
             "Credits per hour by status",
             "Credits used, at the pace of the last minutes, for what succeeded and for what failed.",
             graphed(f"3600 * {rate(catalog.CREDITS, ('source', 'status'))}", "{{status}} · {{source}}"),
             unit="short",
-            stacked=True,
-            colors={"/^error/": BAD},
+            colors=OUTCOMES,
         ),
         number(
             "Credits",
@@ -192,7 +221,7 @@ DAYS: Final = Row(
             values=[
                 Value(increase(catalog.CREDITS, MODEL_SKILL, window="1d"), "Last 24 h", "short", 1, bar=True),
                 Value(
-                    increase(catalog.CREDITS, MODEL_SKILL, window="1d", offset="1d"),
+                    _DAY_BEFORE,
                     "24 h before",
                     "short",
                     1,
@@ -201,7 +230,7 @@ DAYS: Final = Row(
                 Value(
                     change(
                         increase(catalog.CREDITS, MODEL_SKILL, window="1d"),
-                        increase(catalog.CREDITS, MODEL_SKILL, window="1d", offset="1d"),
+                        _DAY_BEFORE,
                     ),
                     "Change",
                     "percentunit",
@@ -214,8 +243,8 @@ DAYS: Final = Row(
             by="Last 24 h",
         ).panel(
             "Credits by skill and model",
-            "Credits of the 24 hours before the end of the time shown, and of the 24 hours before those. Credits each"
-            " are of the time shown.",
+            "Credits of the 24 hours before the end of the time shown, and of the 24 hours before those, once there"
+            " are two days of data. Credits each are of the time shown.",
             height=10,
             nothing="No credits were used in the last 24 h.",
         ),

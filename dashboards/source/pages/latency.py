@@ -32,8 +32,8 @@ def _slow(by: Labels, of: Rising) -> str:
     return over(of(catalog.SLOW_LOW_TOKEN, by), of(catalog.LOW_TOKEN, by))
 
 
-GLANCE: Final = Row(
-    "At a glance",
+TOTALS: Final = Row(
+    "In the time shown",
     [
         number(
             "Duration p50",
@@ -215,6 +215,6 @@ PAGE: Final = Page(
     title="Latency",
     description="What is slow, whether it waits or writes, and the completions to look at.",
     variables=COMPLETIONS,
-    rows=[GLANCE, PATTERNS, BY_MODEL, LOOK_AT, THRESHOLDS],
+    rows=[TOTALS, PATTERNS, BY_MODEL, LOOK_AT, THRESHOLDS],
     alerts=("latency",),
 )

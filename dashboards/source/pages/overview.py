@@ -18,13 +18,14 @@ from dashboards.source.pages.common import (
     OF_BUDGET,
     OF_LIST,
     OF_MODEL,
+    OUTCOMES,
     SKILL,
     SOURCES,
     data_age,
     failed,
     tokens_per_minute,
 )
-from dashboards.source.panels import BAD, graph, number, steps
+from dashboards.source.panels import BAD, PLAIN, graph, number, steps
 from dashboards.source.promql import highest, increase, over, quantile, rate, select, worst
 from dashboards.source.tables import Label, Rows, Table, Value
 from dashboards.source.targets import estimated, graphed, now
@@ -34,7 +35,7 @@ from exporter.metrics.catalog import Family
 
 _BUDGET: Final = ("account", "budget")
 _FIRING: Final = firing(ALL)
-_ALERT: Final = ("alertname", "severity", "account", "source", "model", "skill", "budget")
+_ALERT: Final = ("alertname", "severity", "account", "source", "model", "skill", "budget", "instance")
 
 
 def _of_budget(family: Family) -> str:
@@ -42,13 +43,14 @@ def _of_budget(family: Family) -> str:
     return highest(_BUDGET, select(family, chosen=("account",)))
 
 
-GLANCE: Final = Row(
-    "At a glance",
+NOW: Final = Row(
+    "Now",
     [
         number(
             "Firing alerts",
             "How many of the shipped alerts fire; the table below names them. 0, too, where the rules are not loaded.",
             now(f"count({highest(_ALERT, _FIRING)}) or vector(0)", "alerts"),
+            width=4,
             unit="none",
             thresholds=steps((1, BAD)),
         ),
@@ -56,6 +58,7 @@ GLANCE: Final = Row(
             "Data age",
             "Time since a poll of the list last worked. Numbers here are as old as that, and up to a minute more.",
             now(data_age(), OF_LIST),
+            width=5,
             unit="s",
             decimals=0,
             thresholds=AGE,
@@ -64,18 +67,54 @@ GLANCE: Final = Row(
             ordered=SOURCES,
         ),
         number(
-            "Completions",
-            "Completions a second, by list, over the last minutes. Lists may overlap: do not add them up. Late rows"
+            "Completions/min",
+            "Completions a minute, by list, over the last minutes. Lists may overlap: do not add them up. Late rows"
             " are left out.",
-            now(rate(catalog.COMPLETIONS, LIST), OF_LIST),
-            unit="cps",
-            decimals=2,
+            now(f"60 * {rate(catalog.COMPLETIONS, LIST)}", OF_LIST),
+            width=5,
+            unit="short",
+            ordered=SOURCES,
+        ),
+        number(
+            "Tokens/min",
+            "Input and output tokens a minute, over the last minutes. Lists that report no tokens are not shown.",
+            now(tokens_per_minute(), OF_LIST),
+            width=5,
+            unit="short",
+            ordered=SOURCES,
+            link=drill("Tokens", links.TOKENS),
+        ),
+        number(
+            "Budget left",
+            "Share of each credit budget that is not spent, at the end of the time shown. Budgets are set in the"
+            " exporter's configuration.",
+            now(f"1 - {over(_of_budget(catalog.BUDGET_SPENT), _of_budget(catalog.BUDGET))}", OF_BUDGET),
+            width=5,
+            unit="percentunit",
+            thresholds=LEFT,
+            nothing="no data or budget",
+            link=drill("Credits", links.CREDITS),
+        ),
+    ],
+)
+
+TOTALS: Final = Row(
+    "In the time shown",
+    [
+        number(
+            "Completions",
+            "Completions counted in the time shown, late rows included. Lists may overlap: do not add them up.",
+            now(increase(catalog.COMPLETIONS, LIST), OF_LIST),
+            width=6,
+            unit="locale",
+            decimals=0,
             ordered=SOURCES,
         ),
         number(
             "Failed",
             "Share of the completions in the time shown that failed. Orange from 1%, the default of slo.error_ratio.",
             now(failed(LIST, increase), OF_LIST),
+            width=6,
             unit="percentunit",
             thresholds=FAILED,
             nothing="no completions",
@@ -86,37 +125,21 @@ GLANCE: Final = Row(
             "19 of 20 successful completions in the time shown took no longer. Interpolated within buckets that"
             " double.",
             now(quantile(0.95, catalog.DURATION, LIST, of=increase, status="success"), OF_LIST),
+            width=6,
             unit="s",
             nothing="no completions",
             link=drill("Latency", links.LATENCY),
             ordered=SOURCES,
         ),
         number(
-            "Tokens/min",
-            "Input and output tokens a minute, over the last minutes. Lists that report no tokens are not shown.",
-            now(tokens_per_minute(), OF_LIST),
-            unit="short",
-            ordered=SOURCES,
-            link=drill("Tokens", links.TOKENS),
-        ),
-        number(
             "Credits",
             "Credits used in the time shown, by list, late rows included; 100 credits are 1 US dollar.",
             now(increase(catalog.CREDITS, LIST), OF_LIST),
+            width=6,
             unit="short",
             decimals=1,
             link=drill("Credits", links.CREDITS),
             ordered=SOURCES,
-        ),
-        number(
-            "Budget left",
-            "Share of each credit budget that is not spent, at the end of the time shown. Budgets are set in the"
-            " exporter's configuration.",
-            now(f"1 - {over(_of_budget(catalog.BUDGET_SPENT), _of_budget(catalog.BUDGET))}", OF_BUDGET),
-            unit="percentunit",
-            thresholds=LEFT,
-            nothing="no budget",
-            link=drill("Credits", links.CREDITS),
         ),
     ],
 )
@@ -125,19 +148,21 @@ TRAFFIC: Final = Row(
     "Traffic",
     [
         graph(
-            "Completions by outcome",
-            "Completions a second by list and status. Dots are failed completions: they carry the id of one.",
-            graphed(rate(catalog.COMPLETIONS, ("source", "status")), "{{status}} · {{source}}", exemplar=True),
-            unit="cps",
-            colors={"/^error/": BAD},
+            "Completions per minute by outcome",
+            "Completions a minute by list and status. Dots are failed completions: they carry the id of one.",
+            graphed(
+                f"60 * {rate(catalog.COMPLETIONS, ('source', 'status'))}", "{{status}} · {{source}}", exemplar=True
+            ),
+            unit="short",
+            colors=OUTCOMES,
         ),
         graph(
-            "Completions by model",
-            "Completions a second by model and list; lists of executions and requests name no model. Click a line for"
+            "Completions per minute by model",
+            "Completions a minute by model and list; lists of executions and requests name no model. Click a line for"
             " the skills of its model.",
-            graphed(rate(catalog.COMPLETIONS, MODEL), OF_MODEL),
-            unit="cps",
-            link=drill("Skills of this model", links.MODELS, model=label("model")),
+            graphed(f"60 * {rate(catalog.COMPLETIONS, MODEL)}", OF_MODEL),
+            unit="short",
+            link=drill("Skills of this model", links.MODELS, model=label("model"), source=label("source")),
         ),
         graph(
             "Failed",
@@ -147,7 +172,8 @@ TRAFFIC: Final = Row(
             graphed(highest((), select(catalog.ERROR_BUDGET)), "error budget"),
             unit="percentunit",
             roof=0.02,
-            colors={"/^error budget$/": BAD},
+            colors={"/^error budget$/": PLAIN},
+            dashed="/^error budget$/",
         ),
         graph(
             "Duration",
@@ -182,7 +208,11 @@ WHERE: Final = Row(
     [
         Table(
             labels=[
-                Label("model", "Model", drill("Skills of this model", links.MODELS, model=cell("Model"))),
+                Label(
+                    "model",
+                    "Model",
+                    drill("Skills of this model", links.MODELS, model=cell("Model"), source=cell("Source")),
+                ),
                 Label("source", "Source", width=110),
             ],
             values=[
@@ -235,6 +265,7 @@ LOOK_AT: Final = Row(
                 Label("model", "Model"),
                 Label("skill", "Skill"),
                 Label("budget", "Budget", width=80),
+                Label("instance", "Instance"),
             ],
             values=[Rows(highest(_ALERT, _FIRING))],
             by="Severity",
@@ -263,6 +294,6 @@ PAGE: Final = Page(
     title="Overview",
     description="Completions of VLM Run: how many, how many fail, how slow they are, what they cost.",
     variables=COMPLETIONS,
-    rows=[GLANCE, TRAFFIC, WHERE, LOOK_AT],
+    rows=[NOW, TOTALS, TRAFFIC, WHERE, LOOK_AT],
     alerts=ALL,
 )

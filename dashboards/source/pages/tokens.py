@@ -50,8 +50,8 @@ def _length(offset: str = "") -> str:
     return over(counted["sum"], counted["count"])
 
 
-GLANCE: Final = Row(
-    "At a glance",
+TOTALS: Final = Row(
+    "In the time shown",
     [
         number(
             "Input tokens",
@@ -121,14 +121,12 @@ FLOW: Final = Row(
             "Input tokens a minute by model.",
             graphed(f"60 * {rate(catalog.INPUT_TOKENS, MODEL)}", OF_MODEL),
             unit="short",
-            stacked=True,
         ),
         graph(
             "Output tokens per minute",
             "Output tokens a minute by model.",
             graphed(f"60 * {rate(catalog.OUTPUT_TOKENS, MODEL)}", OF_MODEL),
             unit="short",
-            stacked=True,
         ),
         graph(
             "Output per input token",
@@ -173,16 +171,19 @@ EFFICIENCY: Final = Row(
                     bar=True,
                 ),
                 Value(
-                    over(increase(catalog.INPUT_TOKENS, MODEL_SKILL), increase(catalog.COMPLETIONS, MODEL_SKILL)),
+                    over(
+                        increase(catalog.INPUT_TOKENS, MODEL_SKILL),
+                        increase(catalog.OUTPUT_LENGTH, MODEL_SKILL, part="count"),
+                    ),
                     "Input each",
-                    "short",
+                    "locale",
                     0,
                     width=95,
                 ),
                 Value(
-                    over(increase(catalog.OUTPUT_TOKENS, MODEL_SKILL), increase(catalog.COMPLETIONS, MODEL_SKILL)),
+                    mean(catalog.OUTPUT_LENGTH, MODEL_SKILL, of=increase),
                     "Output each",
-                    "short",
+                    "locale",
                     0,
                     width=105,
                 ),
@@ -253,7 +254,6 @@ FAILURES: Final = Row(
             ),
             unit="short",
             width=12,
-            stacked=True,
         ),
         graph(
             "Credits per 1k output tokens",
@@ -270,6 +270,6 @@ PAGE: Final = Page(
     title="Tokens",
     description="Where tokens go, whether answers grow, and what is spent on failures.",
     variables=COMPLETIONS,
-    rows=[GLANCE, FLOW, LENGTH, EFFICIENCY, GROWTH, FAILURES],
+    rows=[TOTALS, FLOW, LENGTH, EFFICIENCY, GROWTH, FAILURES],
     alerts=("latency", "credits"),
 )

@@ -52,7 +52,7 @@ def _used(budget: Budget, at: float) -> float:
 
 
 BUDGETS: Final[Mapping[str, Callable[[Budget, float], float]]] = {
-    "overview / At a glance / Budget left": lambda budget, at: 1 - _used(budget, at),
+    "overview / Now / Budget left": lambda budget, at: 1 - _used(budget, at),
     "credits / Budgets / Budget used": _used,
     "credits / Budgets / Budgets / Credits": lambda budget, at: budget.credits,
     "credits / Budgets / Budgets / Spent": lambda budget, at: budget.spent,

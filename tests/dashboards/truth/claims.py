@@ -70,9 +70,9 @@ def _each(place: str, labels: tuple[str, ...], columns: Mapping[str, Number]) ->
 
 SUMS: Final[Mapping[str, Claim]] = {
     **_each(
-        "overview / At a glance",
+        "overview / In the time shown",
         LIST,
-        {"Failed": numbers.FAILED, "Credits": numbers.CREDITS},
+        {"Completions": numbers.COMPLETIONS, "Failed": numbers.FAILED, "Credits": numbers.CREDITS},
     ),
     **_each(
         "overview / Where it comes from / Models",
@@ -104,7 +104,7 @@ SUMS: Final[Mapping[str, Claim]] = {
         },
     ),
     **_each(
-        "tokens / At a glance",
+        "tokens / In the time shown",
         LIST,
         {
             "Input tokens": numbers.INPUT,
@@ -137,7 +137,7 @@ SUMS: Final[Mapping[str, Claim]] = {
 """Totals of the time shown that sums of rows tell."""
 
 SINGLE: Final[Mapping[str, Claim]] = {
-    "overview / At a glance / Duration p95": of(LIST, numbers.P95),
+    "overview / In the time shown / Duration p95": of(LIST, numbers.P95),
     "overview / Where it comes from / Models / p95": of(MODEL, numbers.P95),
     "overview / Where it comes from / Skills / p95": of(SKILL, numbers.P95),
     **_each(
@@ -156,7 +156,7 @@ SINGLE: Final[Mapping[str, Claim]] = {
         {"p50": numbers.P50, "p95": numbers.P95},
     ),
     **_each(
-        "latency / At a glance",
+        "latency / In the time shown",
         LIST,
         {
             "Duration p50": numbers.P50,
@@ -171,10 +171,10 @@ SINGLE: Final[Mapping[str, Claim]] = {
 """Totals of the time shown that only single rows tell."""
 
 GRAPHS: Final[Mapping[str, Claim]] = {
-    "overview / At a glance / Completions": per(1, LIST, numbers.COMPLETIONS),
-    "overview / At a glance / Tokens/min": per(MINUTE, LIST, numbers.TOKENS),
-    "overview / Traffic / Completions by outcome": per(1, STATUS, numbers.COMPLETIONS),
-    "overview / Traffic / Completions by model": per(1, MODEL, numbers.COMPLETIONS),
+    "overview / Now / Completions/min": per(MINUTE, LIST, numbers.COMPLETIONS),
+    "overview / Now / Tokens/min": per(MINUTE, LIST, numbers.TOKENS),
+    "overview / Traffic / Completions per minute by outcome": per(MINUTE, STATUS, numbers.COMPLETIONS),
+    "overview / Traffic / Completions per minute by model": per(MINUTE, MODEL, numbers.COMPLETIONS),
     "overview / Traffic / Failed / {{source}}": of(LIST, numbers.FAILED),
     "overview / Traffic / Duration / p50 · {{source}}": of(LIST, numbers.P50),
     "overview / Traffic / Duration / p95 · {{source}}": of(LIST, numbers.P95),

@@ -51,7 +51,7 @@ def _versions(scrape: Scrape, at: float) -> Values:
 
 
 HEALTH: Final[Mapping[str, Shows]] = {
-    "overview / At a glance / Data age": _DATA_AGE,
+    "overview / Now / Data age": _DATA_AGE,
     "overview / Traffic / Failed / error budget": _gauge("vlmrun_error_budget_ratio"),
     "latency / Thresholds in force / Share of slow ones among short answers that alerts / Alerts above": _gauge(
         "vlmrun_slow_low_token_threshold_ratio", "account", "model", "skill"

@@ -34,6 +34,10 @@ def _output(row: Row) -> float | None:
     return row.output_tokens
 
 
+def _telling(row: Row) -> float | None:
+    return None if row.output_tokens is None else row.completions
+
+
 def _credits(row: Row) -> float | None:
     return row.credits
 
@@ -70,8 +74,9 @@ TOKENS_ON_FAILURES: Final = plus(total(_input, _failed), total(_output, _failed)
 WASTE: Final = ratio(TOKENS_ON_FAILURES, TOKENS)
 """Share of tokens."""
 
-INPUT_EACH: Final = ratio(INPUT, COMPLETIONS)
-OUTPUT_EACH: Final = ratio(OUTPUT, COMPLETIONS)
+INPUT_EACH: Final = ratio(INPUT, total(_telling))
+"""Of rows that tell their output tokens, which are those that have a length."""
+OUTPUT_EACH: Final = mean(_output)
 OUTPUT_PER_INPUT: Final = ratio(OUTPUT, INPUT)
 CREDITS_PER_1K: Final = ratio(CREDITS, OUTPUT, 1000)
 LENGTH: Final = mean(_output, _good)
