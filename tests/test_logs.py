@@ -26,6 +26,8 @@ def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     levels = {name: logging.getLogger(name).level for name in FOREIGN}
+    for name in FOREIGN:
+        logging.getLogger(name).setLevel(logging.NOTSET)  # a web server of another test has set some
     yield
     structlog.reset_defaults()
     root.handlers[:] = handlers

@@ -83,7 +83,7 @@ def generation_time(by: Labels, of: Rising) -> str:
 
 def output_length(by: Labels, of: Rising) -> str:
     """Return the mean output tokens of successful completions."""
-    return mean(catalog.OUTPUT_LENGTH, by, of=of, status="success")
+    return f"({mean(catalog.OUTPUT_LENGTH, by, of=of, status='success')})"
 
 
 def data_age() -> str:
