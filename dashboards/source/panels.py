@@ -144,7 +144,6 @@ def graph(
     *queries: Query,
     unit: str,
     width: int = 8,
-    height: int = GRAPH,
     roof: float | None = None,
     doubling: bool = False,
     limits: dashboard.ThresholdsConfig | None = None,
@@ -161,7 +160,7 @@ def graph(
     estimates = any(query.step == LONG_STEP for query in queries)
     calcs = calcs or ("max" if estimates else "mean", "lastNotNull")
     panel = (
-        dress(timeseries.Panel(), title, description, queries, unit=unit, width=width, height=height)
+        dress(timeseries.Panel(), title, description, queries, unit=unit, width=width, height=GRAPH)
         .draw_style(GraphDrawStyle.LINE)
         .line_width(1)
         .fill_opacity(0)
@@ -196,12 +195,10 @@ def graph(
     return panel.override_by_field_type("number", [override(link)]) if link else panel
 
 
-def buckets(
-    title: str, description: str, query: Query, *, unit: str, width: int = 12, height: int = GRAPH
-) -> heatmap.Panel:
+def buckets(title: str, description: str, query: Query, *, unit: str) -> heatmap.Panel:
     """Build a heatmap of a histogram; ``unit`` is that of its buckets. A cell is how many were in it."""
     return (
-        dress(heatmap.Panel(), title, description, [query], unit="short", width=width, height=height)
+        dress(heatmap.Panel(), title, description, [query], unit="short", width=12, height=GRAPH)
         .calculate(False)
         .rows_frame(heatmap.RowsHeatmapOptions().layout(HeatmapCellLayout.AUTO).value("Completions"))
         .y_axis(heatmap.YAxisConfig().unit(unit))
@@ -228,12 +225,11 @@ def bars(
     *queries: Query,
     unit: str,
     thresholds: dashboard.ThresholdsConfig,
-    most: float,
-    width: int = 6,
-    height: int = GRAPH,
-    nothing: str = "no data",
+    width: int,
+    height: int,
+    nothing: str,
 ) -> bargauge.Panel:
-    """Build horizontal bars from 0 to ``most``, one for each series."""
+    """Build horizontal bars of shares, from 0 to 1, one for each series."""
     return (
         dress(bargauge.Panel(), title, description, queries, unit=unit, width=width, height=height)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
@@ -242,7 +238,7 @@ def bars(
         .value_mode(BarGaugeValueMode.COLOR)
         .text(common.VizTextDisplayOptions().title_size(14).value_size(18))
         .min(0)
-        .max(most)
+        .max(1)
         .thresholds(thresholds)
         .no_value(nothing)
     )

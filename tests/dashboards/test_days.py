@@ -41,7 +41,6 @@ class Run:
     """What was made, behind a Prometheus, and what the rules said of it."""
 
     history: History
-    samples: int
     server: Prometheus
     fired: list[tuple[Alert, Episode]]
 
@@ -54,9 +53,9 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Live through the plan, and let the rules look at it."""
     folder = tmp_path_factory.mktemp("days")
-    past, made = history.make(PLAN, folder / "data")
+    past, _ = history.make(PLAN, folder / "data")
     with over(past, folder) as server:
-        yield Run(past, made.samples, server, firing.evaluate(server, END - DETAILED, END))
+        yield Run(past, server, firing.evaluate(server, END - DETAILED, END))
 
 
 @pytest.mark.parametrize("mark", [90 * MINUTE, HOUR])

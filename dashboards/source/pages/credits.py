@@ -89,7 +89,6 @@ BUDGETS: Final = Row(
             now(over(_SPENT, _LIMIT), OF_BUDGET),
             unit="percentunit",
             thresholds=USED,
-            most=1,
             width=6,
             height=8,
             nothing="no data or budget",

@@ -23,8 +23,6 @@ class Blocks(AbstractContextManager["Blocks"]):
 
     def __init__(self, promtool: Path, folder: Path, scratch: Path) -> None:
         """Make blocks in ``folder``, of text that lies in ``scratch`` meanwhile."""
-        self.written = 0
-        """Bytes of text so far."""
         self._promtool = promtool
         self._folder = folder
         self._scratch = scratch
@@ -67,7 +65,6 @@ class Blocks(AbstractContextManager["Blocks"]):
         self._file.close()
         self._file = None
         path = self._path(self._window)
-        self.written += path.stat().st_size
         while len(self._running) >= _AT_ONCE:
             self._finish()
         command: list[str | Path] = [

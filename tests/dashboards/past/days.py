@@ -96,7 +96,6 @@ class Made:
     """Marks of where series ended, to be written into the server: text has none. Of whole stretches only."""
     scrapes: int = 0
     samples: int = 0
-    requests: int = 0
 
 
 def make(plan: Plan, labels: Mapping[str, str], blocks: Blocks) -> Made:
@@ -150,7 +149,6 @@ class _Days:
                 await self._turn(incidents.under_way(self._plan.incidents, ago))
             else:
                 self._scrape(ago)
-        self.made.requests = len(self.api.sent)
 
     async def _turn(self, going: frozenset[str]) -> None:
         """Let it be as it is while these incidents go on."""
