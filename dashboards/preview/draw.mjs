@@ -1,8 +1,8 @@
 // Draw a dashboard's JSON as a PNG; exit with 1, and a line for each problem, where the picture is not whole.
 
 import { createHash } from 'node:crypto';
-import { accessSync, constants, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import puppeteer from 'puppeteer-core';
 import { bundle } from './build.mjs';
@@ -85,16 +85,6 @@ function isExecutable(path) {
   }
 }
 
-/** The dashboards beside this one, for its links to them. */
-function siblingsOf(file) {
-  const folder = dirname(resolve(file));
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.json'))
-    .sort()
-    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')))
-    .map(({ tags = [], title, uid }) => ({ tags, title, uid }));
-}
-
 /** Open the page; return its picture where there is one, and what the page says of it, its own errors included. */
 async function picture(address, { chromium, width }) {
   const browser = await puppeteer.launch({
@@ -145,7 +135,7 @@ async function main() {
   const options = readArguments();
   const json = readFileSync(options.file);
   const { choices, from, theme, to } = options;
-  const request = { choices, from, theme, to, dashboard: JSON.parse(json), siblings: siblingsOf(options.file) };
+  const request = { choices, from, theme, to, dashboard: JSON.parse(json) };
   const server = await serve({ files: await bundle(), prometheus: options.prometheus, request });
   try {
     const address = `http://127.0.0.1:${server.address().port}/`;

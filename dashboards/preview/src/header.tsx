@@ -1,5 +1,5 @@
 import type { TimeRange } from '@grafana/data';
-import type { Dashboard, DashboardLink } from '@grafana/schema';
+import type { Dashboard } from '@grafana/schema';
 import {
   Icon,
   InlineLabel,
@@ -10,18 +10,16 @@ import {
   ToolbarButton,
   useTheme2,
 } from '@grafana/ui';
-import type { Sibling } from './request';
 import type { Variable } from './variables';
 
 interface Props {
   dashboard: Dashboard;
   range: TimeRange;
-  siblings: Sibling[];
   variables: Variable[];
 }
 
 /** The top of Grafana's dashboard page: title, variables, links and time range. */
-export function Header({ dashboard, range, siblings, variables }: Props) {
+export function Header({ dashboard, range, variables }: Props) {
   const theme = useTheme2();
   return (
     <>
@@ -50,7 +48,9 @@ export function Header({ dashboard, range, siblings, variables }: Props) {
             <Dropdown key={variable.model.name} variable={variable} />
           ))}
           {(dashboard.links ?? []).map((link, index) => (
-            <Links key={index} dashboard={dashboard} link={link} siblings={siblings} />
+            <ToolbarButton key={index} icon={link.asDropdown ? 'bars' : 'external-link-alt'} variant="canvas">
+              {link.title}
+            </ToolbarButton>
           ))}
         </div>
         <Stack gap={1}>
@@ -80,32 +80,6 @@ function Dropdown({ variable: { model, text } }: { variable: Variable }) {
         <Select onChange={nothing} options={chosen} value={chosen[0]} width="auto" />
       )}
     </div>
-  );
-}
-
-interface LinksProps {
-  dashboard: Dashboard;
-  link: DashboardLink;
-  siblings: Sibling[];
-}
-
-/** A link of the dashboard, or a link to every dashboard that has its tags. */
-function Links({ dashboard, link, siblings }: LinksProps) {
-  if (link.type === 'link') {
-    return <ToolbarButton icon="external-link-alt" variant="canvas">{link.title}</ToolbarButton>;
-  }
-  if (link.asDropdown) {
-    return <ToolbarButton icon="bars" isOpen={false} variant="canvas">{link.title}</ToolbarButton>;
-  }
-  const found = siblings.filter(
-    ({ tags, uid }) => uid !== dashboard.uid && link.tags.every((tag) => tags.includes(tag))
-  );
-  return (
-    <>
-      {found.map(({ uid, title }) => (
-        <ToolbarButton key={uid} icon="apps" variant="canvas">{title}</ToolbarButton>
-      ))}
-    </>
   );
 }
 

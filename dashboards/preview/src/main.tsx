@@ -13,7 +13,7 @@ import { resolveVariables } from './variables';
 
 /** Draw the requested dashboard, and resolve when its last panel is drawn: to the problems, a line each. */
 async function draw(prometheus: Prometheus): Promise<{ panels: number; problems: string[] }> {
-  const { choices, dashboard, from, siblings, theme: mode, to } = window.previewRequest;
+  const { choices, dashboard, from, theme: mode, to } = window.previewRequest;
   const theme = createTheme({ colors: { mode } });
   const root = createRoot(document.getElementById('root')!);
   const within = (content: React.ReactNode) => (
@@ -25,7 +25,7 @@ async function draw(prometheus: Prometheus): Promise<{ panels: number; problems:
   root.render(within(null));
 
   const range = makeTimeRange(dateTimeForTimeZone('utc', from * 1000), dateTimeForTimeZone('utc', to * 1000));
-  const variables = await resolveVariables(dashboard.templating?.list ?? [], choices, prometheus, range);
+  const variables = resolveVariables(dashboard.templating?.list ?? [], choices);
   const source: Source = { prometheus, variables, range };
   const events = (dashboard.annotations?.list ?? []).filter(({ builtIn, enable }) => enable && !builtIn);
   const annotations = await Promise.all(
@@ -43,7 +43,7 @@ async function draw(prometheus: Prometheus): Promise<{ panels: number; problems:
         resolve(panels.map((panel) => found.get(panel)).filter((line) => line !== undefined));
       }
     };
-    root.render(within(<Page {...{ annotations, dashboard, siblings, source, onDrawn }} />));
+    root.render(within(<Page {...{ annotations, dashboard, source, onDrawn }} />));
     if (!panels.length) {
       resolve(['the dashboard has no panels']);
     }

@@ -5,12 +5,10 @@ import { Header } from './header';
 import { isRow, layOut, pixels } from './layout';
 import { Panel } from './panel';
 import type { Source } from './queries';
-import type { Sibling } from './request';
 
 interface Props {
   annotations: DataFrame[];
   dashboard: Dashboard;
-  siblings: Sibling[];
   source: Source;
   onDrawn: (panel: PanelModel, problem?: string) => void;
 }
@@ -19,14 +17,14 @@ interface Props {
 const MARGIN = 16;
 
 /** A dashboard as Grafana shows it, all of its rows expanded. */
-export function Page({ annotations, dashboard, siblings, source, onDrawn }: Props) {
+export function Page({ annotations, dashboard, source, onDrawn }: Props) {
   const theme = useTheme2();
   const width = window.innerWidth - 2 * MARGIN;
   const placed = layOut(dashboard).map(({ item, place }) => ({ item, box: pixels(place, width) }));
   const height = Math.max(0, ...placed.map(({ box }) => box.top + box.height));
   return (
     <div style={{ background: theme.colors.background.canvas }}>
-      <Header dashboard={dashboard} range={source.range} siblings={siblings} variables={source.variables} />
+      <Header dashboard={dashboard} range={source.range} variables={source.variables} />
       <div style={{ height, margin: `0 ${MARGIN}px`, paddingBottom: MARGIN, position: 'relative' }}>
         {placed.map(({ item, box }, index) => (
           <div key={index} style={{ position: 'absolute', ...box }}>

@@ -49,11 +49,6 @@ export class Prometheus {
     );
   }
 
-  async labelValues(label: string, selector: string | undefined, start: number, end: number): Promise<string[]> {
-    const match: Record<string, string> = selector ? { 'match[]': selector } : {};
-    return this.ask<string[]>(`label/${label}/values`, { ...match, start: `${start}`, end: `${end}` });
-  }
-
   private async ask<Data>(path: string, parameters: Record<string, string>): Promise<Data> {
     this.queries += 1;
     const response = await fetch(`/api/v1/${path}?${new URLSearchParams(parameters)}`);

@@ -1,16 +1,8 @@
 import type { Dashboard } from '@grafana/schema';
 
-/** Another dashboard of the same folder, for the links. */
-export interface Sibling {
-  uid: string;
-  title: string;
-  tags: string[];
-}
-
 /** What draw.mjs asks the page to draw; times in Unix seconds. */
 export interface PreviewRequest {
   dashboard: Dashboard;
-  siblings: Sibling[];
   from: number;
   to: number;
   theme: 'dark' | 'light';

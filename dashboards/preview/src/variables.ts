@@ -1,6 +1,5 @@
 import type { TimeRange } from '@grafana/data';
 import type { VariableModel } from '@grafana/schema';
-import type { Prometheus } from './prometheus';
 import type { Intervals } from './targets';
 
 /** A dashboard variable with the value that it has in this picture. */
@@ -14,75 +13,28 @@ export interface Variable {
 
 const REFERENCE = /\$(\w+)|\$\{(\w+)(?:\.[^:}]+)?(?::(\w+))?\}/g;
 const SPECIAL = /[\\^$*+?.()|[\]{}]/g;
-const LABEL_VALUES = /^label_values\((?:(.+),\s*)?(\w+)\s*\)$/s;
 
-/** Settle every variable's value, in order, since a query may name the variables before it. */
-export async function resolveVariables(
-  models: VariableModel[],
-  choices: Record<string, string[]>,
-  prometheus: Prometheus,
-  range: TimeRange
-): Promise<Variable[]> {
-  const known: Variable[] = [];
+/** Settle every variable's value: the chosen one, or All. */
+export function resolveVariables(models: VariableModel[], choices: Record<string, string[]>): Variable[] {
   for (const name of Object.keys(choices)) {
     if (!models.some((model) => model.name === name)) {
       throw new Error(`the dashboard has no variable ${name}`);
     }
   }
-  for (const model of models) {
-    known.push(await resolve(model, choices[model.name], known, prometheus, range));
-  }
-  return known;
+  return models.map((model) => resolve(model, choices[model.name]));
 }
 
-async function resolve(
-  model: VariableModel,
-  chosen: string[] | undefined,
-  known: Variable[],
-  prometheus: Prometheus,
-  range: TimeRange
-): Promise<Variable> {
+function resolve(model: VariableModel, chosen: string[] | undefined): Variable {
   if (chosen) {
     return { model, text: chosen, expression: anyOf(chosen, model) };
   }
-  switch (model.type) {
-    case 'datasource':
-      return { model, text: ['Prometheus'], expression: 'prometheus' };
-    case 'query': {
-      if (model.includeAll && model.allValue) {
-        return { model, text: ['All'], expression: model.allValue };
-      }
-      const values = await optionsOf(model, known, prometheus, range);
-      if (!values.length) {
-        throw new Error(`variable ${model.name}: no value`);
-      }
-      return model.includeAll
-        ? { model, text: ['All'], expression: anyOf(values, model) }
-        : { model, text: [values[0]], expression: anyOf([values[0]], model) };
-    }
-    default: {
-      const value = model.current?.value ?? model.query;
-      if (typeof value !== 'string') {
-        throw new Error(`variable ${model.name}: type ${model.type} without a current value`);
-      }
-      return { model, text: [value], expression: value };
-    }
+  if (model.type === 'datasource') {
+    return { model, text: ['Prometheus'], expression: 'prometheus' };
   }
-}
-
-async function optionsOf(
-  model: VariableModel,
-  known: Variable[],
-  prometheus: Prometheus,
-  range: TimeRange
-): Promise<string[]> {
-  const query = typeof model.query === 'string' ? model.query : String(model.query?.query);
-  const [, selector, label] = LABEL_VALUES.exec(query) ?? [];
-  if (!label) {
-    throw new Error(`variable ${model.name}: cannot run ${query}, only label_values()`);
+  if (model.includeAll && model.allValue) {
+    return { model, text: ['All'], expression: model.allValue };
   }
-  const expression = selector && interpolate(selector, known);
-  return prometheus.labelValues(label, expression, range.from.unix(), range.to.unix());
+  throw new Error(`variable ${model.name} has no All, and no --var says what it is`);
 }
 
 /** Write values as Grafana does for Prometheus: a regular expression where several may be chosen. */
