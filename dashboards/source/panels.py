@@ -40,6 +40,7 @@ from grafana_foundation_sdk.models.dashboard import (
     SpecialValueMatch,
     Threshold,
     ThresholdsMode,
+    ValueMap,
     ValueMapping,
     ValueMappingResult,
 )
@@ -97,6 +98,12 @@ def nothing_is(text: str) -> list[ValueMapping]:
     result = ValueMappingResult(text=text, color=PLAIN)
     matches = (SpecialValueMatch.NULL_AND_NAN, SpecialValueMatch.EMPTY)
     return [SpecialValueMap(DashboardSpecialValueMapOptions(match, result)) for match in matches]
+
+
+def states(no: tuple[str, str], yes: tuple[str, str]) -> list[ValueMapping]:
+    """Build the mapping of 0 and of 1, each to a text and its colour."""
+    said = {value: ValueMappingResult(text=text, color=color) for value, (text, color) in (("0", no), ("1", yes))}
+    return [ValueMap(said)]
 
 
 def number(

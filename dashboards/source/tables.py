@@ -47,7 +47,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A query's value as a column. ``colored``: its cells have the colour of a threshold, or are bars of it."""
+    """A query's value as a column. Its cells may have colours by ``thresholds``, or a ``bar`` as long as the value."""
 
     expr: str
     title: str

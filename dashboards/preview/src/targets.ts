@@ -12,7 +12,6 @@ export interface Target {
   hide?: boolean;
   /** Min step. */
   interval?: string;
-  intervalFactor?: number;
 }
 
 /** How far apart the points of a query are, and over what it takes a rate; in seconds. */
@@ -33,6 +32,6 @@ export function intervalsOf(
 ): Intervals {
   const scrape = target.interval ? rangeUtil.intervalToSeconds(target.interval) : SCRAPE_INTERVAL;
   const fit = rangeUtil.calculateInterval(range, points, panelInterval).intervalMs / 1000;
-  const step = Math.max(fit, scrape) * (target.intervalFactor ?? 1);
+  const step = Math.max(fit, scrape);
   return { step, rate: Math.max(step + scrape, 4 * scrape) };
 }

@@ -58,3 +58,8 @@ def duration(phi: float, by: Labels) -> Value:
 def credits(by: Labels) -> Value:
     """Build the column of the credits used."""
     return Value(increase(catalog.CREDITS, by), "Credits", "locale", 1, width=90)
+
+
+def summary(by: Labels) -> list[Value]:
+    """Build the columns that say in short how something does."""
+    return [completions(by), failures(by), duration(0.95, by), credits(by)]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMapping, ValueMappingResult
-
 from dashboards.source import links
 from dashboards.source.assembly import Page, Row
 from dashboards.source.pages.common import AGE, LIST, NEVER, OF_LIST, SOURCES, data_age
-from dashboards.source.panels import BAD, GOOD, WARN, graph, number, steps
-from dashboards.source.promql import RANGE, highest, lowest, rate, select, select_target, total
-from dashboards.source.tables import Label, Rows, Table
+from dashboards.source.pages.process import OF_TARGET, PROCESS, a_minute, of_exporters
+from dashboards.source.panels import BAD, GOOD, WARN, graph, number, states, steps
+from dashboards.source.promql import highest, lowest, select, select_target, total
 from dashboards.source.targets import graphed, now
 from dashboards.source.variables import LISTS
 from exporter.metrics import catalog
@@ -20,32 +18,9 @@ from exporter.metrics.catalog import Family
 _CHOSEN: Final = ("account", "source")
 """The variables that this dashboard has of those which completions have labels for."""
 
-_TARGET: Final = ("job", "instance")
-_OF_TARGET: Final = "{{instance}}"
-
-_UP: Final[list[ValueMapping]] = [
-    ValueMap({"0": ValueMappingResult(text="down", color=BAD), "1": ValueMappingResult(text="up", color=GOOD)})
-]
-_REFUSED: Final[list[ValueMapping]] = [
-    ValueMap({"0": ValueMappingResult(text="refused", color=BAD), "1": ValueMappingResult(text="accepted", color=GOOD)})
-]
-_RELOADED: Final[list[ValueMapping]] = [
-    ValueMap(
-        {"0": ValueMappingResult(text="not loaded", color=BAD), "1": ValueMappingResult(text="loaded", color=GOOD)}
-    )
-]
-_ROLLED_BACK: Final[list[ValueMapping]] = [
-    ValueMap({"0": ValueMappingResult(text="sound", color=GOOD), "1": ValueMappingResult(text="older copy", color=BAD)})
-]
-_CATCHING_UP: Final[list[ValueMapping]] = [
-    ValueMap({"0": ValueMappingResult(text="no", color=GOOD), "1": ValueMappingResult(text="yes", color=WARN)})
-]
-
-
-def _of_exporters(vector: str) -> str:
-    """Return what is of every target of Prometheus, of those that were exporters in the time shown."""
-    seen = f"last_over_time({select(catalog.BUILD_INFO)}[{RANGE}])"
-    return f"{vector} and on (job, instance) {seen}"
+_UP: Final = states(("down", BAD), ("up", GOOD))
+_ACCEPTED: Final = states(("refused", BAD), ("accepted", GOOD))
+_CATCHING_UP: Final = states(("no", GOOD), ("yes", WARN))
 
 
 def _proven() -> str:
@@ -58,11 +33,6 @@ def _since(family: Family) -> str:
     return f"time() - {lowest(LIST, f'({select(family)} > 0)')}"
 
 
-def _a_minute(family: Family, *by: str) -> str:
-    """Return by how much a counter rises a minute, by some labels."""
-    return f"60 * {rate(family, by)}"
-
-
 _LATE: Final = f"rate({select(catalog.COMPLETIONS, chosen=_CHOSEN, late='true')}[$__rate_interval])"
 
 TRUST: Final = Row(
@@ -71,7 +41,7 @@ TRUST: Final = Row(
         number(
             "Exporter",
             "Whether Prometheus reaches the exporter, for targets that were exporters in the time shown.",
-            now(_of_exporters(select_target("up")), _OF_TARGET),
+            now(of_exporters(select_target("up")), OF_TARGET),
             unit="none",
             mappings=_UP,
             nothing="no exporter",
@@ -81,7 +51,7 @@ TRUST: Final = Row(
             "Whether the API accepts the key of the account. While it does not, nothing of the account is watched.",
             now(lowest(("account",), select(catalog.AUTH_OK)), "{{account}}"),
             unit="none",
-            mappings=_REFUSED,
+            mappings=_ACCEPTED,
         ),
         number(
             "Watched by",
@@ -148,7 +118,7 @@ POLLS: Final = Row(
             "API requests per minute",
             "Requests sent to the API by HTTP status, retries included, of all lists; and poll.requests_per_minute of"
             " the accounts, dashed.",
-            graphed(_a_minute(catalog.API_REQUESTS, "code"), "{{code}}"),
+            graphed(a_minute(catalog.API_REQUESTS, "code"), "{{code}}"),
             graphed(total((), highest(("account",), select(catalog.REQUEST_LIMIT))), "limit"),
             unit="short",
             colors={"/^(4|5|error)/": BAD},
@@ -163,7 +133,7 @@ POLLS: Final = Row(
         graph(
             "Failed polls per minute",
             "Polls that failed, by reason. docs/metrics.md says what each reason means.",
-            graphed(_a_minute(catalog.POLL_FAILURES, "reason"), "{{reason}}"),
+            graphed(a_minute(catalog.POLL_FAILURES, "reason"), "{{reason}}"),
             unit="short",
             roof=1,
             calcs=("max",),
@@ -198,7 +168,7 @@ ROWS: Final = Row(
             "Rows per minute by outcome",
             "Sightings of rows: counted now, counted before, not finished, older than what is counted. Each row is"
             " read several times; it is counted once.",
-            graphed(_a_minute(catalog.ROWS, "outcome"), "{{outcome}}"),
+            graphed(a_minute(catalog.ROWS, "outcome"), "{{outcome}}"),
             unit="short",
         ),
         graph(
@@ -219,7 +189,7 @@ ROWS: Final = Row(
         graph(
             "Rejected rows per minute",
             "Rows that could not be counted, by reason, each reported once a run. The log has the ids.",
-            graphed(_a_minute(catalog.REJECTED_ROWS, "reason"), "{{reason}}"),
+            graphed(a_minute(catalog.REJECTED_ROWS, "reason"), "{{reason}}"),
             unit="short",
             roof=1,
             calcs=("max",),
@@ -227,7 +197,7 @@ ROWS: Final = Row(
         graph(
             "Missing values per minute",
             "Values that counted rows lacked, by field. They are left out of every number, and never taken for 0.",
-            graphed(_a_minute(catalog.MISSING_VALUES, "field"), "{{field}}"),
+            graphed(a_minute(catalog.MISSING_VALUES, "field"), "{{field}}"),
             unit="short",
             roof=1,
             calcs=("max",),
@@ -236,106 +206,16 @@ ROWS: Final = Row(
             "Odd rows and pages per minute",
             "Rows that came later than poll.max_lateness allows, that changed after they were counted, that vanished"
             " while pending; pages that prove nothing; rows counted as other for want of labels.",
-            graphed(_a_minute(catalog.BEYOND_LATENESS), "beyond lateness"),
-            graphed(_a_minute(catalog.AMENDED_ROWS), "amended"),
-            graphed(_a_minute(catalog.VANISHED_ROWS), "vanished"),
-            graphed(_a_minute(catalog.UNPROVABLE_PAGES), "unprovable pages"),
-            graphed(_a_minute(catalog.LABEL_OVERFLOW, "label"), "overflow of {{label}}"),
+            graphed(a_minute(catalog.BEYOND_LATENESS), "beyond lateness"),
+            graphed(a_minute(catalog.AMENDED_ROWS), "amended"),
+            graphed(a_minute(catalog.VANISHED_ROWS), "vanished"),
+            graphed(a_minute(catalog.UNPROVABLE_PAGES), "unprovable pages"),
+            graphed(a_minute(catalog.LABEL_OVERFLOW, "label"), "overflow of {{label}}"),
             unit="short",
             roof=1,
             calcs=("max",),
         ),
     ],
-)
-
-PROCESS: Final = Row(
-    "Process",
-    [
-        graph(
-            "Series",
-            "Samples of a scrape. labels.max_models and labels.max_skills bound them.",
-            graphed(_of_exporters(select_target("scrape_samples_scraped")), _OF_TARGET),
-            unit="short",
-            width=6,
-        ),
-        graph(
-            "Scrape duration",
-            "How long Prometheus took to scrape the exporter.",
-            graphed(_of_exporters(select_target("scrape_duration_seconds")), _OF_TARGET),
-            unit="s",
-            width=6,
-        ),
-        graph(
-            "CPU",
-            "Cores that the exporter uses.",
-            graphed(
-                _of_exporters(f"rate({select_target('process_cpu_seconds_total')}[$__rate_interval])"),
-                _OF_TARGET,
-            ),
-            unit="none",
-            width=6,
-        ),
-        graph(
-            "Memory",
-            "Resident memory of the exporter.",
-            graphed(_of_exporters(select_target("process_resident_memory_bytes")), _OF_TARGET),
-            unit="bytes",
-            width=6,
-        ),
-        graph(
-            "Task failures per minute",
-            "Unexpected errors in background tasks, each of which is in the log: a defect of the exporter.",
-            graphed(_a_minute(catalog.TASK_FAILURES, "task"), "{{task}}"),
-            unit="short",
-            roof=1,
-            calcs=("max",),
-        ),
-        graph(
-            "Refused connections per minute",
-            "Connections to the exporter that it closed, by reason.",
-            graphed(_a_minute(catalog.REFUSED_CONNECTIONS, "reason"), "{{reason}}"),
-            unit="short",
-            roof=1,
-            calcs=("max",),
-        ),
-        Table(
-            labels=[
-                Label("instance", "Instance"),
-                Label("version", "Version", width=90),
-                Label("pythonversion", "Python", width=80),
-            ],
-            values=[
-                Rows(highest(("instance", "version", "pythonversion"), select(catalog.BUILD_INFO))),
-            ],
-            by="Instance",
-            descending=False,
-        ).panel("Versions", "What runs.", width=8),
-        number(
-            "Configuration",
-            "Whether the configuration was last loaded successfully. If not, the one before is in force.",
-            now(lowest(_TARGET, select(catalog.RELOAD_OK)), _OF_TARGET),
-            unit="none",
-            mappings=_RELOADED,
-            width=8,
-        ),
-        number(
-            "Configuration loaded",
-            "How long ago the configuration in force was loaded.",
-            now(f"time() - {highest(_TARGET, select(catalog.RELOAD_TIME))}", _OF_TARGET),
-            unit="s",
-            width=8,
-        ),
-        number(
-            "Ledger",
-            "Whether the ledger was restored from an older copy. Until every list is walked again, completions are"
-            " withheld.",
-            now(highest(_TARGET, select(catalog.LEDGER_ROLLED_BACK)), _OF_TARGET),
-            unit="none",
-            mappings=_ROLLED_BACK,
-            width=8,
-        ),
-    ],
-    collapsed=True,
 )
 
 PAGE: Final = Page(

@@ -215,12 +215,7 @@ WHERE: Final = Row(
                 ),
                 Label("source", "Source", width=110),
             ],
-            values=[
-                columns.completions(MODEL),
-                columns.failures(MODEL),
-                columns.duration(0.95, MODEL),
-                columns.credits(MODEL),
-            ],
+            values=columns.summary(MODEL),
             by="Completions",
         ).panel(
             "Models",
@@ -237,12 +232,7 @@ WHERE: Final = Row(
                 ),
                 Label("source", "Source", width=110),
             ],
-            values=[
-                columns.completions(SKILL),
-                columns.failures(SKILL),
-                columns.duration(0.95, SKILL),
-                columns.credits(SKILL),
-            ],
+            values=columns.summary(SKILL),
             by="Completions",
         ).panel(
             "Skills",
