@@ -6,6 +6,7 @@ The only way to change it is :meth:`Books.record`: first the transaction, then m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import add
 
 from exporter.counting import coverage as cover
 from exporter.counting import totals, worst
@@ -61,11 +62,14 @@ class Books:
         delta = entries.delta
         series: dict[SeriesKey, list[int]] = {}
         for key, values in delta.series.items():
+            known = self.totals.get(key)
+            if known is not None:
+                series[key] = list(map(add, known, values))
+                continue
+            series[key] = values
             for sibling in totals.siblings(key):
                 if sibling not in self.totals and sibling not in delta.series:
                     series[sibling] = [0] * self.layout.size
-            known = self.totals.get(key)
-            series[key] = values if known is None else [a + b for a, b in zip(known, values, strict=True)]
         offenders = worst.merge(self.offenders, delta.offenders, now) if delta.offenders else None
         changes = Changes(
             source=source,
@@ -82,7 +86,9 @@ class Books:
         self.store.commit(changes)
         self._adopt(changes)
         for (key, slot), exemplar in delta.exemplars.items():
-            self.exemplars.setdefault(key, {})[slot] = exemplar
+            shown = self.exemplars.setdefault(key, {})
+            if slot not in shown or exemplar.time >= shown[slot].time:  # pages of a sweep are ever older
+                shown[slot] = exemplar
         self._changed(series)
 
     def _adopt(self, changes: Changes) -> None:

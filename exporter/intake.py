@@ -232,7 +232,7 @@ class Intake:
         return self._books.coverage[self.source.key]
 
     def _apply(self, coverage: Coverage, page: Page) -> Entries:
-        keys = [ledger.row_key(self.source.key, row) for row in page.rows]
+        keys = ledger.row_keys(self.source.key, page.rows)
         marks = self._books.store.marks(self.source.key, keys)
         self._tally.recount = self._books.store.recount
         return ledger.apply(coverage, self.waiting, page, keys, marks, self._tally)

@@ -31,6 +31,8 @@ class Status(StrEnum):
     ERROR = "error"
     PENDING = "pending"
 
+    __hash__ = str.__hash__  # an Enum's own is written in Python, and rows are grouped by their status
+
 
 class Paging(StrEnum):
     """How a list is walked: ``after``/``limit``/``order`` or ``skip``/``limit``."""
@@ -264,8 +266,7 @@ class Offender(msgspec.Struct, frozen=True, order=True):
     skill: str
 
 
-@dataclass(frozen=True, slots=True)
-class Exemplar:
+class Exemplar(msgspec.Struct, frozen=True, gc=False):
     """The completion that stands for a bucket or counter: its value in the family's integer unit, its finish in µs."""
 
     completion_id: str

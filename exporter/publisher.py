@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 
 from exporter.books import Books
 from exporter.counting import budgets, worst
@@ -11,9 +10,9 @@ from exporter.counting import layout as slots
 from exporter.counting.births import Births, Shown
 from exporter.counting.budgets import Budget
 from exporter.counting.layout import Histogram
-from exporter.metrics import catalog, completions
-from exporter.metrics.completions import HistogramView, SeriesView, Snapshot
+from exporter.metrics import catalog
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import HistogramView, SeriesView, Snapshot
 from exporter.metrics.telemetry import Telemetry
 from exporter.models import (
     SECOND,
@@ -60,7 +59,8 @@ class Publisher:
         self._clock = clock
         self._births = Births(books.layout, terms.birth_hold, books.released)
         self._views: dict[SeriesKey, SeriesView] = {}
-        self._changed: set[SeriesKey] = set(books.totals)
+        self._slow_ratios: dict[tuple[str, str, str], float] = {}
+        self._changed: set[SeriesKey] = set()
         self._worst_shown: tuple[object, ...] = ()
         self._period_end = 0
         self._ledger_fails = False
@@ -73,6 +73,8 @@ class Publisher:
         """Take over a configuration."""
         self._terms = terms
         self._births.hold = terms.birth_hold
+        self._views.clear()
+        self._slow_ratios.clear()
         self._changed.update(self._books.totals)
 
     def ledger_fails(self, fails: bool) -> None:
@@ -108,9 +110,7 @@ class Publisher:
                 self._refresh()
         snapshot = self._snapshot(self._clock.now())
         self._telemetry.set(catalog.LEDGER_ROLLED_BACK, value=float(self._books.store.rolled_back))
-        self._exposition.publish(
-            lambda: chain(completions.collect(snapshot), self._telemetry.collect(unsaved=self._ledger_fails))
-        )
+        self._exposition.publish(snapshot, self._telemetry.collect(unsaved=self._ledger_fails))
         ended = self._clock.monotonic()
         took = ended - began
         rest = min(took / RENDERING_SHARE - took, LONGEST_REST) if took > QUICK else 0.0
@@ -157,11 +157,13 @@ class Publisher:
         """Bring the views of changed series up to date."""
         for key in self._changed:
             if SourceKey(key.account, key.source) not in self._terms.sources:
-                self._views.pop(key, None)
                 continue
             values = self._books.totals[key]
             self._births.show(key, values, self._uptime())
             released, zero = self._births.state(key)
+            if key not in self._views:
+                rule = self._terms.rules.resolve(key.model, key.skill)
+                self._slow_ratios[key.account, key.model, key.skill] = rule.alert_ratio
             self._views[key] = self._view(key, values, released, zero)
         self._changed.clear()
 
@@ -171,16 +173,12 @@ class Publisher:
         self._worst_shown = offenders
         self._period_end = min((state.end for state in states), default=now + 86_400 * SECOND)
         accounts = sorted({source.account for source in self._terms.sources})
-        rules = self._terms.rules
         return Snapshot(
             series={} if self._books.store.rolled_back else dict(self._views),
             worst=[entry for entry in offenders if SourceKey(entry.account, entry.source) in self._terms.sources],
             budgets=states,
             error_ratios=dict.fromkeys(accounts, self._terms.error_ratio),
-            slow_ratios={
-                (key.account, key.model, key.skill): rules.resolve(key.model, key.skill).alert_ratio
-                for key in self._views
-            },
+            slow_ratios=dict(self._slow_ratios),
             link=self._terms.link,
         )
 

@@ -11,7 +11,7 @@ import structlog
 
 from exporter.allotment import Allotment
 from exporter.api.budget import RequestBudget
-from exporter.api.client import ApiClient
+from exporter.api.client import ApiClient, trust_of
 from exporter.api.decode import Decoder
 from exporter.api.pages import paginator
 from exporter.api.serverclock import ServerClock
@@ -125,6 +125,7 @@ class Runtime:
         self.budgets[account.name] = budget
         allotment = Allotment(limit, {source.key: source.interval for source in account.sources})
         server_clock = ServerClock()
+        trust = trust_of(account.ca_file)
         pollers: list[SourcePoller] = []
 
         def read_key() -> str:
@@ -147,7 +148,7 @@ class Runtime:
                 timeout=self.config.poll.timeout,
                 user_agent=self._user_agent,
                 random=self._random,
-                ca_file=account.ca_file,
+                trust=trust,
             )
             self._clients.append(client)
             poller = SourcePoller(

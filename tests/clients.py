@@ -14,7 +14,7 @@ from typing import Any
 import trustme
 
 from exporter.api.budget import RequestBudget
-from exporter.api.client import ApiClient, Response
+from exporter.api.client import ApiClient, Response, trust_of
 from exporter.api.errors import ApiError
 from tests.clocks import FakeClock
 from tests.servers import Answer, Server, answer, http_server
@@ -67,7 +67,8 @@ async def rig(url: str, *, limit: int = 100, **options: Any) -> AsyncIterator[Ri
         "user_agent": "vlmrun-exporter/test",
         "random": Random(7),
     }
-    client = ApiClient(**given | options)
+    trust = trust_of(options.pop("ca_file", None))
+    client = ApiClient(**given | options, trust=trust)
     try:
         yield Rig(client, clock, budget, records.journal, records.codes)
     finally:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import pytest
 from msgspec.structs import replace
 
+from exporter.counting.columns import Columns
 from exporter.counting.coverage import Coverage, Waiting
 from exporter.counting.history import History
 from exporter.counting.labels import LabelCaps
@@ -69,7 +70,7 @@ def spent(each: Completion) -> Entries:
 
 def counted(each: Completion) -> Entries:
     delta = Delta()
-    tally().count(delta, each, NOW)
+    tally().count(delta, Columns.of([each]), NOW)
     settled = {key_of(each): fingerprint(each)}
     return Entries(settled=settled, delta=delta, outcomes=Counter({RowOutcome.COUNTED: 1}))
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from prometheus_client.core import Metric
 from prometheus_client.core import Sample as WireSample
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.metrics import catalog, completions
+from exporter.metrics import catalog
 from exporter.metrics.catalog import Kind
-from exporter.metrics.completions import HistogramView, SeriesView, Snapshot
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import HistogramView, SeriesView, Snapshot
 from exporter.metrics.telemetry import Telemetry
 from exporter.models import MICRO, SECOND, BudgetState, Exemplar, Offender, SeriesKey
+from tests import reference_metrics
 from tests.clocks import START
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -87,8 +87,17 @@ def telemetry() -> Telemetry:
     return values
 
 
-def collected() -> Iterator[Metric]:
-    return chain(completions.collect(rich()), telemetry().collect())
+def expected() -> Iterator[Metric]:
+    """What an exposition of :func:`everything` shows."""
+    yield from reference_metrics.collect(rich())
+    yield from reference_metrics.own(telemetry().collect())
+
+
+def everything() -> Exposition:
+    """An exposition of the rich snapshot and of every family of the exporter."""
+    exposition = Exposition()
+    exposition.publish(rich(), telemetry().collect())
+    return exposition
 
 
 def body(exposition: Exposition, accept: str = "") -> bytes:
@@ -115,7 +124,7 @@ def exemplar_of(sample: WireSample) -> tuple[object, ...] | None:
     if sample.exemplar is None:
         return None
     assert sample.exemplar.timestamp is not None
-    return (*sample.exemplar.labels.items(), sample.exemplar.value, float(sample.exemplar.timestamp))
+    return (*sample.exemplar.labels.items(), float(sample.exemplar.value), float(sample.exemplar.timestamp))
 
 
 def read(metrics: Iterable[Metric], *, exemplars: bool) -> dict[str, tuple[str, str, set[Sample]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exporter.counting.columns import Columns
 from exporter.counting.labels import LabelCaps
 from exporter.counting.layout import Histogram
 from exporter.counting.totals import Delta, Tally
@@ -27,8 +28,8 @@ def tally(rules: SlowLowTokenRules | None = None, caps: LabelCaps | None = None,
 
 def counted(*rows: Completion, rules: SlowLowTokenRules | None = None, caps: LabelCaps | None = None) -> Delta:
     delta, adding = Delta(), tally(rules, caps)
-    for each in rows:
-        adding.count(delta, each, NOW)
+    if rows:
+        adding.count(delta, Columns.of(rows), NOW)
     return delta
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from exporter.books import Books
 from exporter.counting import coverage as cover
 from exporter.counting import layout as slots
+from exporter.counting.columns import Columns
 from exporter.counting.coverage import Coverage, Waiting
 from exporter.counting.history import History
 from exporter.counting.labels import LabelCaps
@@ -84,7 +85,7 @@ def entries(rows: Iterable[Completion], now: int = START + MINUTES, source: Sour
     tally = Tally(source, layout=layout(), rules=RULES, caps=LabelCaps(9, 9), late_after=10 * MINUTES)
     counted = Entries()
     for row in rows:
-        tally.count(counted.delta, row, now)
+        tally.count(counted.delta, Columns.of([row]), now)
     return counted
 
 

@@ -12,17 +12,27 @@ from prometheus_client.core import Metric, Sample
 
 from exporter.metrics import catalog
 from exporter.metrics.catalog import Family
-from exporter.metrics.completions import HistogramView, SeriesView, Snapshot, collect, completion_link
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.gauges import completion_link
+from exporter.metrics.snapshot import HistogramView, SeriesView, Snapshot
 from exporter.models import MICRO, SECOND, BudgetState, Exemplar, Offender, SeriesKey
 from tests.clocks import START
+from tests.expositions import OPENMETRICS, body, exemplar_of, parse_openmetrics, published
 
 KEY = SeriesKey("acme", "completions", "m", "s", "success", "false")
 LABELS = KEY._asdict()
 OFFENDER = Offender(30 * SECOND, START, "id-1", "slow_low_token", "acme", "completions", "m", "s")
 
 
+def families(snapshot: Snapshot) -> Sequence[Metric]:
+    """What the official parser of OpenMetrics reads."""
+    exposition = Exposition()
+    exposition.publish(snapshot)
+    return [*parse_openmetrics(published(body(exposition, OPENMETRICS)) + b"# EOF\n")]
+
+
 def family(snapshot: Snapshot, wanted: Family) -> Metric:
-    (found,) = (metric for metric in collect(snapshot) if metric.name == wanted.name.removesuffix("_total"))
+    (found,) = (metric for metric in families(snapshot) if metric.name == wanted.name.removesuffix("_total"))
     return found
 
 
@@ -46,10 +56,9 @@ def histogram(
     )
 
 
-def test_every_completion_family_is_collected_once_in_the_catalogues_order() -> None:
-    names = [metric.name for metric in collect(Snapshot())]
-    assert names == [entry.name.removesuffix("_total") for entry in catalog.COMPLETION_FAMILIES]
-    for metric, entry in zip(collect(Snapshot()), catalog.COMPLETION_FAMILIES, strict=True):
+def test_every_completion_family_is_shown_once_in_the_catalogues_order_even_without_samples() -> None:
+    for metric, entry in zip(families(Snapshot()), catalog.COMPLETION_FAMILIES, strict=True):
+        assert metric.name == entry.name.removesuffix("_total")
         assert (metric.type, metric.documentation) == (entry.kind.value, entry.help)
         assert metric.samples == []
 
@@ -89,7 +98,7 @@ def test_values_leave_the_ledgers_units_for_the_names_units() -> None:
 
 def test_a_family_that_a_series_does_not_show_yet_has_no_sample_of_it() -> None:
     snapshot = Snapshot(series={KEY: SeriesView(completions=0)})
-    shown = {metric.name for metric in collect(snapshot) if metric.samples}
+    shown = {metric.name for metric in families(snapshot) if metric.samples}
     assert shown == {"vlmrun_completions"}
     assert values(snapshot, catalog.COMPLETIONS) == [0]
 
@@ -150,21 +159,17 @@ def test_exemplars_name_the_completion_its_value_and_its_time() -> None:
     )
     snapshot = Snapshot(series={KEY: view})
     found = {
-        (sample.name, sample.labels.get("le")): (
-            sample.exemplar.labels,
-            sample.exemplar.value,
-            sample.exemplar.timestamp,
-        )
-        for metric in collect(snapshot)
+        (sample.name, sample.labels.get("le")): exemplar_of(sample)
+        for metric in families(snapshot)
         for sample in metric.samples
         if sample.exemplar
     }
     start = START / SECOND
     assert found == {
-        (catalog.COMPLETIONS.name, None): ({"completion_id": "id-3"}, 1, start),
-        (catalog.SLOW_LOW_TOKEN.name, None): ({"completion_id": "id-4"}, 12, start),
-        (f"{catalog.DURATION.name}_bucket", "0.16"): ({"completion_id": "id-1"}, 0.15, start),
-        (f"{catalog.COST.name}_bucket", "+Inf"): ({"completion_id": "id-2"}, 2000, start + 1e-6),
+        (catalog.COMPLETIONS.name, None): (("completion_id", "id-3"), 1, start),
+        (catalog.SLOW_LOW_TOKEN.name, None): (("completion_id", "id-4"), 12, start),
+        (f"{catalog.DURATION.name}_bucket", "0.16"): (("completion_id", "id-1"), 0.15, start),
+        (f"{catalog.COST.name}_bucket", "+Inf"): (("completion_id", "id-2"), 2000, start + 1e-6),
     }
 
 

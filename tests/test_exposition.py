@@ -17,7 +17,7 @@ from prometheus_client.core import Metric
 
 from exporter.metrics import catalog
 from exporter.metrics.exposition import Exposition
-from tests.expositions import OPENMETRICS, body, collected, parse_openmetrics, parse_text, published, read
+from tests.expositions import OPENMETRICS, body, everything, expected, parse_openmetrics, parse_text, published, read
 from tests.realservers import require
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -25,9 +25,7 @@ GOLDEN = Path(__file__).with_name("golden")
 
 @pytest.fixture(scope="module")
 def exposition() -> Exposition:
-    exposition = Exposition()
-    exposition.publish(collected)
-    return exposition
+    return everything()
 
 
 # Golden files
@@ -53,10 +51,10 @@ def test_the_published_part_is_as_it_was(exposition: Exposition, accept: str, na
 def test_a_parser_reads_what_was_published(
     exposition: Exposition, accept: str, parse: Callable[[bytes], Iterable[Metric]], exemplars: bool
 ) -> None:
-    expected = read(collected(), exemplars=exemplars)
-    assert len(expected) == len(catalog.FAMILIES)
+    wanted = read(expected(), exemplars=exemplars)
+    assert len(wanted) == len(catalog.FAMILIES)
     # A counter's name has lost its _total in OpenMetrics, and in the client library's own families.
-    assert read(parse(body(exposition, accept)), exemplars=exemplars) == expected
+    assert read(parse(body(exposition, accept)), exemplars=exemplars) == wanted
 
 
 def test_every_family_of_the_catalogue_is_in_the_rich_snapshot(exposition: Exposition) -> None:

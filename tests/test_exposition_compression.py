@@ -9,14 +9,13 @@ import zlib
 import pytest
 
 from exporter.metrics.exposition import Exposition
-from tests.expositions import OPENMETRICS, body, collected, parse_text, published, read
+from exporter.metrics.snapshot import Snapshot
+from tests.expositions import OPENMETRICS, body, everything, expected, parse_text, published, read
 
 
 @pytest.fixture(scope="module")
 def exposition() -> Exposition:
-    exposition = Exposition()
-    exposition.publish(collected)
-    return exposition
+    return everything()
 
 
 @pytest.mark.parametrize("accept", ["", OPENMETRICS], ids=["text", "openmetrics"])
@@ -36,12 +35,12 @@ def test_another_decoder_reads_all_of_it_too(exposition: Exposition) -> None:
     packed = exposition.scrape("", packed=True).body
     unpacked = subprocess.run(["gzip", "-dc"], input=packed, capture_output=True, check=True).stdout
     assert unpacked.startswith(published(body(exposition)))
-    assert read(parse_text(unpacked), exemplars=False) == read(collected(), exemplars=False)
+    assert read(parse_text(unpacked), exemplars=False) == read(expected(), exemplars=False)
 
 
 def test_the_packed_answer_is_a_single_gzip_member_as_some_clients_read_no_second_one() -> None:
     exposition = Exposition()
-    exposition.publish(list)
+    exposition.publish(Snapshot())
     body = exposition.scrape("application/openmetrics-text", packed=True).body
     member = zlib.decompressobj(16 + zlib.MAX_WBITS)
     text = member.decompress(body)

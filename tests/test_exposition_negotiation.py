@@ -7,14 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.metrics.exposition import Exposition, prefers_openmetrics
-from tests.expositions import collected
+from tests.expositions import everything
 
 
 @pytest.fixture(scope="module")
 def exposition() -> Exposition:
-    exposition = Exposition()
-    exposition.publish(collected)
-    return exposition
+    return everything()
 
 
 PROMETHEUS_2_42 = (

@@ -6,20 +6,29 @@ import gzip
 from collections.abc import Iterator
 
 import pytest
-from prometheus_client.core import Exemplar as WireExemplar
-from prometheus_client.core import Metric
 
-from exporter.metrics import completions
-from exporter.metrics.completions import Snapshot
+from exporter.metrics import catalog
+from exporter.metrics.catalog import Family
 from exporter.metrics.exposition import Exposition
-from tests.expositions import OPENMETRICS, body, collected, parse_openmetrics, parse_text, published, read, rich
+from exporter.metrics.snapshot import SeriesView, Snapshot
+from exporter.metrics.spelling import Values
+from exporter.models import SeriesKey
+from tests.expositions import (
+    OPENMETRICS,
+    body,
+    everything,
+    parse_openmetrics,
+    parse_text,
+    published,
+    read,
+    rich,
+    telemetry,
+)
 
 
 @pytest.fixture(scope="module")
 def exposition() -> Exposition:
-    exposition = Exposition()
-    exposition.publish(collected)
-    return exposition
+    return everything()
 
 
 def test_before_the_first_publish_a_scrape_is_valid() -> None:
@@ -36,44 +45,48 @@ def test_before_the_first_publish_a_scrape_is_valid() -> None:
 
 def test_publishing_nothing_is_valid() -> None:
     exposition = Exposition()
-    exposition.publish(lambda: ())
-    assert read(parse_text(body(exposition)), exemplars=False) == {}
-    assert read(parse_openmetrics(body(exposition, OPENMETRICS)), exemplars=False) == {}
+    exposition.publish(Snapshot())
+    for families in (parse_text(body(exposition)), parse_openmetrics(body(exposition, OPENMETRICS))):
+        shown = read(families, exemplars=False)
+        assert len(shown) == len(catalog.COMPLETION_FAMILIES)
+        assert [samples for _, _, samples in shown.values() if samples] == []
 
 
 def test_a_publish_replaces_the_one_before(exposition: Exposition) -> None:
-    mine = Exposition()
-    mine.publish(collected)
-    mine.publish(lambda: completions.collect(Snapshot(error_ratios={"acme": 0.5})))
+    mine = everything()
+    mine.publish(Snapshot(error_ratios={"acme": 0.5}))
     assert b"vlmrun_exporter_build_info" in body(exposition)
     assert b"vlmrun_exporter_build_info" not in body(mine)
     assert b'vlmrun_error_budget_ratio{account="acme"} 0.5\n' in body(mine)
 
 
 def test_a_publish_that_fails_leaves_the_one_before(exposition: Exposition) -> None:
-    def fails() -> Iterator[Metric]:
-        yield from completions.collect(rich())
+    def fails() -> Iterator[tuple[Family, Values]]:
+        yield from telemetry().collect()
         raise RuntimeError("collecting failed")
 
-    mine = Exposition()
-    mine.publish(collected)
+    mine = everything()
     with pytest.raises(RuntimeError, match="collecting failed"):
-        mine.publish(fails)
+        mine.publish(Snapshot(error_ratios={"acme": 0.5}), fails())
     for accept in ("", OPENMETRICS):
         assert published(body(mine, accept)) == published(body(exposition, accept))
 
 
-def test_a_publish_that_cannot_be_rendered_changes_neither_format() -> None:
-    """OpenMetrics is stricter: what it refuses must not show in the text format alone."""
+def test_what_cannot_be_written_changes_nothing_and_does_not_stay(exposition: Exposition) -> None:
+    unfit = SeriesKey("acme", "completions", "\ud800", "s", "success", "false")
+    mine = everything()
+    with pytest.raises(UnicodeEncodeError):
+        mine.publish(Snapshot(series={**rich().series, unfit: SeriesView(completions=1)}))
+    for accept in ("", OPENMETRICS):
+        assert published(body(mine, accept)) == published(body(exposition, accept))
+    mine.publish(rich(), telemetry().collect())
+    for accept in ("", OPENMETRICS):
+        assert published(body(mine, accept)) == published(body(exposition, accept))
 
-    def unfit() -> Iterator[Metric]:
-        gauge = Metric("vlmrun_unfit", "A gauge may have no exemplar.", "gauge")
-        gauge.add_sample("vlmrun_unfit", {}, 1, exemplar=WireExemplar({"completion_id": "x"}, 1, 1))
-        yield gauge
 
-    exposition = Exposition()
-    exposition.publish(collected)
-    before = [published(body(exposition, accept)) for accept in ("", OPENMETRICS)]
-    with pytest.raises(ValueError, match="has exemplars"):
-        exposition.publish(unfit)
-    assert [published(body(exposition, accept)) for accept in ("", OPENMETRICS)] == before
+def test_plain_answers_are_those_of_the_last_publish(exposition: Exposition) -> None:
+    """They are unpacked once, and kept."""
+    mine = everything()
+    assert published(body(mine)) == published(body(mine)) == published(body(exposition))
+    mine.publish(Snapshot(error_ratios={"acme": 0.5}))
+    assert b"vlmrun_exporter_build_info" not in body(mine)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client.core import Metric
 
-from exporter.metrics import catalog, completions
-from exporter.metrics.completions import SeriesView, Snapshot
+from exporter.metrics import catalog
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import SeriesView, Snapshot
 from exporter.models import MICRO, SeriesKey
-from tests.expositions import OPENMETRICS, body, collected, parse_openmetrics, parse_text
+from tests.expositions import OPENMETRICS, body, everything, parse_openmetrics, parse_text
 
 
 @pytest.fixture(scope="module")
 def exposition() -> Exposition:
-    exposition = Exposition()
-    exposition.publish(collected)
-    return exposition
+    return everything()
 
 
-def one(view: SeriesView) -> Callable[[], Iterator[Metric]]:
+def one(view: SeriesView) -> Snapshot:
     key = SeriesKey("acme", "completions", "m", "s", "success", "false")
-    return lambda: completions.collect(Snapshot(series={key: view}))
+    return Snapshot(series={key: view})
 
 
 @given(number=st.integers(0, 2**53), other=st.integers(0, 2**53))
@@ -70,7 +65,7 @@ labels = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 def test_any_label_comes_back_from_the_parsers(model: str, skill: str) -> None:
     key = SeriesKey("acme", "completions", model, skill, "success", "false")
     exposition = Exposition()
-    exposition.publish(lambda: completions.collect(Snapshot(series={key: SeriesView(completions=5)})))
+    exposition.publish(Snapshot(series={key: SeriesView(completions=5)}))
     for rendered, parse in ((body(exposition), parse_text), (body(exposition, OPENMETRICS), parse_openmetrics)):
         found = [sample for metric in parse(rendered) for sample in metric.samples if sample.name.startswith("vlmrun")]
         assert [(sample.labels, sample.value) for sample in found] == [(key._asdict(), 5)]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import resource
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,17 +60,73 @@ def test_what_a_crash_left_of_a_mark_is_used_up_by_the_next(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_mark_that_cannot_be_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db.mark"
-    highwater.write(path, HighWater("e", 1, {}))
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """A disk on which files can have so many bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # as on a disk with room for ten bytes
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
-        with contextlib.suppress(OSError):
-            highwater.write(path, HighWater("e", 2, {}))
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert highwater.read(path) == HighWater("e", 1, {})
+
+
+@pytest.mark.parametrize("write", [highwater.write, highwater.advance])
+@pytest.mark.parametrize("commits", [2, 3])
+@pytest.mark.parametrize("size", [10, 4096 + 10])
+def test_a_mark_that_cannot_be_written_whole_leaves_the_one_before(
+    tmp_path: Path, write: Callable[[Path, HighWater], None], commits: int, size: int
+) -> None:
+    path = tmp_path / "ledger.db.mark"
+    before = HighWater("e", commits - 1, {})
+    highwater.write(path, before)
+    with room_for(size), contextlib.suppress(OSError):
+        write(path, HighWater("e", commits, {}))
+    whole = size > 4096 and commits == 2
+    assert highwater.read(path) == (HighWater("e", commits, {}) if whole else before)
+
+
+marks_of_any_length = st.dictionaries(names | st.just("long" * 1500), st.integers(0, 2**62), max_size=5)
+
+
+@given(proven=st.lists(marks_of_any_length, min_size=1, max_size=6), first=st.integers(0, 3))
+def test_marks_one_after_another_read_as_the_last(
+    tmp_path_factory: pytest.TempPathFactory, proven: list[dict[str, int]], first: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "advanced.mark"
+    highwater.write(path, HighWater("e", first, {"before": 1}))
+    for number, frontiers in enumerate(proven, first + 1):
+        mark = HighWater("e", number, frontiers)
+        highwater.advance(path, mark)
+        assert highwater.read(path) == mark
+
+
+def test_a_mark_that_is_gone_is_written_anew_readable_by_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db.mark"
+    before = os.umask(0)
+    try:
+        highwater.advance(path, HighWater("e", 3, {}))
+    finally:
+        os.umask(before)
+    assert highwater.read(path) == HighWater("e", 3, {})
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_if_one_of_two_marks_is_damaged_the_other_counts(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db.mark"
+    highwater.write(path, HighWater("e", 1, {}))
+    highwater.advance(path, HighWater("e", 2, {}))
+    content = path.read_bytes()
+    for at, left in ((5, 1), (4096 + 5, 2)):
+        path.write_bytes(content[:at] + b"\0" + content[at + 1 :])
+        assert highwater.read(path) == HighWater("e", left, {})
+
+
+def test_marks_leave_no_file_open(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(5):
+        highwater.advance(tmp_path / "ledger.db.mark", HighWater("e", number, {}))
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize(
@@ -104,7 +163,12 @@ def test_the_mark_is_what_the_next_version_can_read(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db.mark"
     highwater.write(path, HighWater("e", 1, {"acme/completions": 2}, 3))
     content = b'{"epoch":"e","commits":1,"proven":{"acme/completions":2},"observed":3}'
-    assert path.read_bytes() == content + b"\n%08x" % zlib.crc32(content)
+    odd = content + b"\n%08x" % zlib.crc32(content)
+    assert path.read_bytes() == bytes(4096) + odd
+    highwater.advance(path, HighWater("e", 2, {}, 3))
+    content = b'{"epoch":"e","commits":2,"proven":{},"observed":3}'
+    even = content + b"\n%08x" % zlib.crc32(content)
+    assert path.read_bytes() == even + bytes(4096 - len(even)) + odd
 
 
 @pytest.mark.parametrize("digest", [b"\n00000000", b"\nx"], ids=["another", "of another form"])
@@ -136,6 +200,18 @@ def test_every_page_moves_the_mark(path: Path) -> None:
     assert sorted({mark.commits for mark in seen}) == [mark.commits for mark in seen]
     assert {mark.epoch for mark in seen} == {seen[0].epoch}
     assert mark_of(path).proven == {"acme/completions": START + 2 * SECOND, "acme/requests": START}
+
+
+def test_the_first_mark_of_a_start_replaces_the_file_later_ones_are_written_into_it(path: Path) -> None:
+    mark = highwater.mark_path(path)
+    with opened(path) as store:
+        store.commit(page(0))
+    with opened(path) as store:
+        files = [mark.stat().st_ino]
+        for number in range(1, 4):
+            store.commit(page(number))
+            files.append(mark.stat().st_ino)
+    assert files[0] != files[1] == files[2] == files[3]
 
 
 def test_a_restart_keeps_what_the_mark_says_of_the_other_lists(path: Path) -> None:

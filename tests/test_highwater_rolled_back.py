@@ -162,3 +162,30 @@ def test_what_was_lost_before_is_still_lost_after_a_rollback(path: Path) -> None
     with opened(path) as store:
         assert store.rolled_back
         assert (store.lost_frontier(LIST), store.lost_frontier(OTHER_LIST)) == (START + 2 * SECOND, START)
+
+
+def test_once_it_is_made_good_no_mark_of_before_counts_whatever_the_disk_does(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The marks of the ledger that was rolled back tell of more commits than there are now."""
+    with opened(path) as store:
+        store.commit(page(0))
+    copy = path.read_bytes()
+    with opened(path) as store:
+        for number in range(1, 9):
+            store.commit(page(number))
+    path.write_bytes(copy)
+
+    def fail(path: Path, mark: HighWater) -> None:
+        raise OSError(28, "No space left on device")
+
+    with opened(path) as store:
+        store.commit(page(1))
+        with monkeypatch.context() as patch:
+            patch.setattr(highwater, "write", fail)
+            store.settle_rollback()
+        store.commit(page(2))
+        commits = store._commits
+    assert mark_of(path).commits == commits
+    with opened(path) as store:
+        assert not store.rolled_back

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from exporter.counting.coverage import Coverage, Waiting
-from exporter.counting.ledger import VANISHED, Entries, RowKey, RowOutcome, fingerprint, vanish
+from exporter.counting.ledger import UNKNOWN_FINGERPRINT, VANISHED, Entries, RowKey, RowOutcome, fingerprint, vanish
 from exporter.counting.totals import Delta
 from exporter.models import MICRO, SECOND, Completion, Status
 from tests.entries import (
@@ -168,6 +168,15 @@ def test_an_amendment_is_reported_once_for_each_change() -> None:
     entries = decide(LATER, second, second, third, second, marks={key_of(first): fingerprint(first)})
     assert (entries.amended, entries.settled) == (3, {key_of(first): fingerprint(second)})
     assert entries.delta == Delta()
+
+
+@anyhow
+def test_a_row_counted_by_a_version_with_other_fingerprints_is_taken_as_it_is_and_watched_from_now_on(
+    status: Status,
+) -> None:
+    each = billed(400 * SECOND, status)
+    expected = Entries(settled={key_of(each): fingerprint(each)}, outcomes=Counter({RowOutcome.DUPLICATE: 1}))
+    assert decide(LATER, each, marks={key_of(each): UNKNOWN_FINGERPRINT}) == expected
 
 
 # Vanished rows

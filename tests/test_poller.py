@@ -21,7 +21,7 @@ def test_a_cycle_counts_publishes_and_proves(tmp_path: Path) -> None:
             assert it.poller.status.up is True
             assert (
                 'vlmrun_completions_total{account="a",late="false",model="m",skill="none",source="completions",'
-                'status="success"} 50.0' in it.text()
+                'status="success"} 50\n' in it.text()
             )
             watermark = it.poller.watermark()
             assert watermark is not None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from prometheus_client.core import Metric
 
 from exporter.metrics import catalog
+from exporter.metrics.catalog import Family
+from exporter.metrics.snapshot import Snapshot
+from exporter.metrics.spelling import Values
 from exporter.models import SECOND
 from tests.pollers import Rig, rig
 from tests.servers import Request
@@ -79,9 +81,9 @@ def test_a_sweep_ends_before_the_next_poll_however_much_of_the_budget_is_left(
             published: list[float] = []
             publish = it.exposition.publish
 
-            def noted(collect: Callable[[], Iterable[Metric]]) -> None:
+            def noted(snapshot: Snapshot, own: Iterable[tuple[Family, Values]]) -> None:
                 published.append(it.clock.monotonic())
-                publish(collect)
+                publish(snapshot, own)
 
             monkeypatch.setattr(it.exposition, "publish", noted)
             began = it.clock.monotonic()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from exporter.counting.coverage import Coverage, Waiting
 from exporter.counting.history import History
-from exporter.counting.ledger import RowKey
+from exporter.counting.ledger import VANISHED, RowKey
 from exporter.counting.walk import Walk
 from exporter.models import (
     SECOND,
@@ -217,6 +217,8 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8
 times = st.integers(0, 2**62)
 amounts = st.integers(0, 2**62)
 hashes = st.integers(-(2**63), 2**63 - 1)
+seconds = st.integers(0, 2**40) | st.sampled_from([0, 899, 900, 901, 1799, 1800])
+keys = st.builds(RowKey, seconds, hashes | st.integers(0, 2))
 sources = st.builds(SourceKey, st.sampled_from(["acme", "globex"]), st.sampled_from(["completions", "requests"]))
 series_keys = st.builds(SeriesKey, names, names, names, names, names, names)
 by_type: dict[object, st.SearchStrategy] = {int: times, bool: st.booleans(), tuple[str, ...]: st.just(("a", "é\n"))}
@@ -237,7 +239,7 @@ changes = st.builds(
     Changes,
     source=sources,
     coverage=coverages,
-    settled=st.dictionaries(st.builds(RowKey, st.integers(0, 2**40), hashes), st.integers(0, 2**33), max_size=5),
+    settled=st.dictionaries(keys, st.just(VANISHED) | st.integers(16, 2**32 + 15), max_size=5),
     waiting=st.dictionaries(hashes, st.builds(Waiting, times, times), max_size=4),
     done_waiting=st.sets(hashes, max_size=4),
     series=st.dictionaries(series_keys, st.lists(amounts, min_size=LAYOUT.size, max_size=LAYOUT.size), max_size=3),
@@ -281,7 +283,8 @@ def test_what_is_loaded_is_what_was_committed(pages: list[Changes], data: st.Dat
                 spend[quarter] = spend.get(quarter, 0) + amount
             if change.offenders is not None:
                 expected.offenders = change.offenders
-            marks.setdefault(change.source, {}).update(change.settled)
+            held = marks.setdefault(change.source, {})
+            held |= {key: mark for key, mark in change.settled.items() if mark != VANISHED or key not in held}
             if data.draw(st.booleans()):
                 store.close()
                 store = hasty(path)
@@ -295,3 +298,4 @@ def test_what_is_loaded_is_what_was_committed(pages: list[Changes], data: st.Dat
             assert store.load() == expected
             for source, held in marks.items():
                 assert store.marks(source, sorted(held, reverse=True)) == held
+                assert store.marks(source, data.draw(st.permutations(sorted(held)))) == held

@@ -15,7 +15,7 @@ import pytest
 
 from exporter.counting.layout import Layout
 from exporter.models import MICRO, SECOND
-from exporter.store import Changes, LedgerCorrupt, LedgerError, Store
+from exporter.store import Changes, LedgerCorrupt, LedgerError, Store, segments
 from exporter.store.schema import MIGRATIONS, VERSION
 from tests.clocks import START
 from tests.ledgers import FIRST_SECOND, LAYOUT, LIST, SERIES, coverage, mode, opened, page, pages_held, settled
@@ -155,6 +155,7 @@ def test_a_last_page_that_the_log_completes_is_no_damage(path: Path, tmp_path: P
 def test_what_has_but_a_part_of_a_ledger_is_damaged(path: Path, made: str) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as db:
+        segments.provide(db)
         db.executescript(made)
     before = path.read_bytes()
     with pytest.raises(LedgerCorrupt) as caught:
@@ -172,7 +173,7 @@ def test_damage_beside_a_log_of_commits_is_refused_and_what_the_log_held_kept(pa
         store.commit(page(0))
         for suffix in ("", "-wal"):
             shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
-    killed.write_bytes(overwrite(killed.read_bytes(), 20 * PAGE_SIZE, b"\xff" * PAGE_SIZE))
+    killed.write_bytes(overwrite(killed.read_bytes(), 12 * PAGE_SIZE, b"\xff" * PAGE_SIZE))
     for log in ("; the log ledger.db-wal lay beside it", ""):  # folded in as the file is closed
         with pytest.raises(LedgerCorrupt) as caught:
             Store(killed, LAYOUT)

@@ -11,8 +11,8 @@ import pytest
 
 from exporter.store import LedgerError, Store
 from exporter.store.opening import connect
-from exporter.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
-from tests.ledgers import LAYOUT, mode, opened, page, pages_held
+from exporter.store.schema import APPLICATION_ID, VERSION
+from tests.ledgers import LAYOUT, mode, opened, page
 
 
 @pytest.fixture
@@ -92,26 +92,6 @@ def test_a_database_without_tables_becomes_a_ledger(path: Path) -> None:
         assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-
-def test_a_ledger_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
-    with opened(path) as store:
-        store.commit(page(0))
-        held = {
-            name: store._db.execute(f"SELECT * FROM {name}").fetchall()
-            for name in ("meta", "sources", "settled", "series", "counters", "spend")
-        }
-    path.unlink()
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(f"{MIGRATIONS[0]} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;")
-        for name, rows in held.items():
-            db.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
-        db.commit()
-    with opened(path) as store:
-        assert pages_held(store) == 1
-        store.commit(page(1))
-    with opened(path) as store:
-        assert pages_held(store) == 2
 
 
 def test_every_table_is_strict_about_types(path: Path) -> None:

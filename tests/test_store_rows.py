@@ -12,7 +12,7 @@ from exporter.counting.ledger import VANISHED, RowKey
 from exporter.models import (
     SECOND,
 )
-from exporter.store import Changes, Store, ledgerfile
+from exporter.store import Changes, Store, segments
 from tests.clocks import START
 from tests.ledgers import (
     FIRST_SECOND,
@@ -41,12 +41,12 @@ def test_marks_are_of_the_rows_asked_for_whatever_their_order(path: Path) -> Non
     same_second = RowKey(FIRST_SECOND + 50, 2)
     with opened(path) as store:
         assert store.marks(LIST, newest_first) == {}
-        store.commit(Changes(LIST, coverage(), settled={**held, same_second: 1}))
+        store.commit(Changes(LIST, coverage(), settled={**held, same_second: VANISHED}))
         store.commit(Changes(OTHER_LIST, coverage(), settled={absent: 99}))
         for keys in (newest_first, newest_first[::-1], [*newest_first[50:], absent, *newest_first[:50]]):
             assert store.marks(LIST, keys) == held
         assert store.marks(LIST, newest_first[:1]) == {newest_first[0]: held[newest_first[0]]}
-        assert store.marks(LIST, [same_second]) == {same_second: 1}
+        assert store.marks(LIST, [same_second]) == {same_second: VANISHED}
         assert store.marks(LIST, []) == {}
 
 
@@ -60,51 +60,75 @@ def test_the_mark_of_an_amended_row_replaces_the_first(path: Path) -> None:
         assert rows_held(store) == 1
 
 
-def test_rows_before_the_horizon_are_forgotten_in_bounded_steps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledgerfile, "PRUNE_ROWS", 10)
-    rows = settled(range(FIRST_SECOND, FIRST_SECOND + 50))
-    horizon = (FIRST_SECOND + 35) * SECOND
+def forgotten(day: int, *, seconds: int = 0) -> Changes:
+    """A page without rows, of a list that has been proven for so long since the start."""
+    return Changes(LIST, coverage(horizon=START + (day * 86_400 + seconds) * SECOND))
+
+
+def test_quarters_of_an_hour_before_the_horizon_are_forgotten_in_bounded_steps(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "FORGOTTEN_AT_ONCE", 10)
+    rows = settled(range(FIRST_SECOND, FIRST_SECOND + 50 * 900, 900))
     with opened(path) as store:
         store.commit(Changes(LIST, coverage(), settled=rows))
         store.commit(Changes(OTHER_LIST, coverage(), settled=rows))
         left = []
         for _ in range(5):
-            store.commit(Changes(LIST, coverage(horizon=horizon)))
+            store.commit(forgotten(0, seconds=35 * 900))
             left.append(rows_held(store) - 50)
         assert left == [40, 30, 20, 15, 15]
-        kept = {key: mark for key, mark in rows.items() if key.second * SECOND >= horizon}
+        kept = {key: mark for key, mark in rows.items() if key.second >= FIRST_SECOND + 35 * 900}
         assert store.marks(LIST, sorted(rows, reverse=True)) == kept
         assert store.marks(OTHER_LIST, sorted(rows, reverse=True)) == rows
 
 
-def test_more_rows_in_one_second_than_a_step_forgets_are_forgotten_too(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ledgerfile, "PRUNE_ROWS", 10)
-    rows = {RowKey(FIRST_SECOND, hash_): 16 for hash_ in range(35)}
+def test_the_oldest_quarters_are_forgotten_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "FORGOTTEN_AT_ONCE", 1)
+    older, newer = RowKey(FIRST_SECOND, 1), RowKey(FIRST_SECOND + 900, 1)
     with opened(path) as store:
-        store.commit(Changes(LIST, coverage(), settled=rows))
-        for _ in range(10):
-            store.commit(Changes(LIST, coverage(horizon=START + 60 * SECOND)))
-        assert rows_held(store) == 0
+        for key in (newer, older):
+            store.commit(Changes(LIST, coverage(), settled={key: 16}))
+        store.commit(forgotten(1))
+        assert store.marks(LIST, [newer, older]) == {newer: 16}
 
 
-def test_vanished_rows_that_are_still_remembered_do_not_keep_others_from_being_forgotten(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ledgerfile, "PRUNE_ROWS", 10)
+def test_vanished_rows_are_forgotten_in_bounded_steps_of_their_own(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "FORGOTTEN_AT_ONCE", 10)
     vanished = {RowKey(FIRST_SECOND, hash_): VANISHED for hash_ in range(30)}
-    rows = settled(range(FIRST_SECOND + 1, FIRST_SECOND + 26))
+    rows = settled(range(FIRST_SECOND + 900, FIRST_SECOND + 900 * 26, 900))
     with opened(path) as store:
         store.commit(Changes(LIST, coverage(), settled={**vanished, **rows}))
+        store.commit(Changes(OTHER_LIST, coverage(), settled=vanished))
         left = []
-        for _ in range(4):
-            store.commit(Changes(LIST, coverage(horizon=START + 60 * SECOND)))
+        for day in (1, 1, 1, 1, 8, 8, 8, 8):
+            store.commit(forgotten(day))
             left.append(rows_held(store) - 30)
-        assert left == [15, 5, 0, 0]
-        for _ in range(4):
-            store.commit(Changes(LIST, coverage(horizon=START + 8 * 86_400 * SECOND)))
-        assert rows_held(store) == 0
+        assert left == [45, 35, 30, 30, 20, 10, 0, 0]
+        assert store.marks(OTHER_LIST, [*vanished]) == vanished
+
+
+def test_a_vanished_row_that_is_counted_after_all_is_forgotten_with_the_others(path: Path) -> None:
+    keys = [RowKey(FIRST_SECOND + second, hash_) for second in (0, 1, 1000) for hash_ in (1, 2)]
+    back = [keys[0], keys[3], keys[4]]
+    with opened(path) as store:
+        store.commit(Changes(LIST, coverage(), settled=dict.fromkeys(keys, VANISHED)))
+        store.commit(Changes(OTHER_LIST, coverage(), settled=dict.fromkeys(keys, VANISHED)))
+        store.commit(Changes(LIST, coverage(), settled=dict.fromkeys(back, 16)))
+        assert store.marks(LIST, keys) == {**dict.fromkeys(keys, VANISHED), **dict.fromkeys(back, 16)}
+        store.commit(forgotten(1))
+        left = {key: VANISHED for key in keys if key not in back}
+        assert store.marks(LIST, keys) == left, "else it would be counted again, should it be listed again"
+        assert store.marks(OTHER_LIST, keys) == dict.fromkeys(keys, VANISHED)
+
+
+def test_a_counted_row_that_is_said_to_have_vanished_stays_counted(path: Path) -> None:
+    key = RowKey(FIRST_SECOND, 1)
+    with opened(path) as store:
+        store.commit(Changes(LIST, coverage(), settled={key: 16}))
+        store.commit(Changes(LIST, coverage(), settled={key: VANISHED}))
+        store.commit(Changes(LIST, coverage(), settled={key: VANISHED}))
+        assert store.marks(LIST, [key]) == {key: 16}
 
 
 def test_a_vanished_row_is_remembered_for_a_week_longer(path: Path) -> None:
@@ -125,12 +149,13 @@ def test_credit_sums_are_forgotten_after_two_months_of_any_length(path: Path) ->
         assert store.load().spend[LIST] == {q: amount for q, amount in quarters.items() if amount <= 70}
 
 
-def test_of_a_second_that_the_horizon_cuts_every_row_is_kept(path: Path) -> None:
+def test_of_a_quarter_that_the_horizon_cuts_every_row_is_kept(path: Path) -> None:
     key = RowKey(FIRST_SECOND, -(2**63))
+    assert FIRST_SECOND % 900 == 0
     with opened(path) as store:
-        store.commit(Changes(LIST, coverage(horizon=START + SECOND - 1), settled={key: 16}))
+        store.commit(Changes(LIST, coverage(horizon=START + 900 * SECOND - 1), settled={key: 16}))
         assert store.marks(LIST, [key]) == {key: 16}
-        store.commit(Changes(LIST, coverage(horizon=START + SECOND)))
+        store.commit(forgotten(0, seconds=900))
         assert store.marks(LIST, [key]) == {}
 
 

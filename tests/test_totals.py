@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.counting import layout as slots
+from exporter.counting.columns import Columns
 from exporter.counting.layout import COUNTERS, Histogram, Layout
 from exporter.counting.totals import QUARTER, Delta
 from exporter.models import Exemplar, Field, Offender, SourceKey, Status
@@ -124,7 +125,7 @@ def test_series_are_told_apart_by_every_label() -> None:
         for created in (NOW, NOW - LATE_AFTER - 1)
     ]
     delta = counted(*rows)
-    tally(source=SourceKey("other", "requests")).count(delta, rows[0], NOW)
+    tally(source=SourceKey("other", "requests")).count(delta, Columns.of(rows[:1]), NOW)
     assert [values[slots.COMPLETIONS] for values in delta.series.values()] == [1] * 17
     assert {key[:2] for key in delta.series} == {("default", "completions"), ("other", "requests")}
 

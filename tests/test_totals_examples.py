@@ -11,11 +11,11 @@ from tests.builders import LAYOUT, row
 from tests.tallies import KEY, NOW, counted
 
 
-def test_the_latest_row_of_a_bucket_is_its_exemplar() -> None:
+def test_the_first_row_of_a_bucket_the_newest_of_its_page_is_its_exemplar() -> None:
     delta = counted(
-        row(NOW, "a", model="m", skill="s", duration=7),
-        row(NOW, "b", model="m", skill="s", duration=9),
         row(NOW, "c", model="m", skill="s", duration=11),
+        row(NOW, "b", model="m", skill="s", duration=9),
+        row(NOW, "a", model="m", skill="s", duration=7),
     )
     bucket = LAYOUT.duration.sum + 1
     assert delta.exemplars == {

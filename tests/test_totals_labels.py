@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.counting import layout as slots
+from exporter.counting.columns import Columns
 from exporter.counting.labels import LabelCaps
 from exporter.counting.totals import Delta, Recount, siblings
 from exporter.models import Completion, Field, SeriesKey, SourceKey
@@ -55,7 +56,7 @@ COPIED, NOTICED = NOW - 100 * LATE_AFTER, NOW - 10 * LATE_AFTER
 def test_a_row_counted_again_from_a_restored_copy_is_late_if_it_was_late_the_first_time(ended: int, late: str) -> None:
     delta, adding = Delta(), tally()
     adding.recount = Recount(since=COPIED, until=NOTICED)
-    adding.count(delta, row(ended), NOW)
+    adding.count(delta, Columns.of([row(ended)]), NOW)
     assert [key.late for key in delta.series] == [late]
 
 
@@ -83,7 +84,9 @@ def test_each_account_fills_its_own_caps() -> None:
     caps = LabelCaps(1, 1)
     for account, name in (("a", "m"), ("b", "n")):
         delta = Delta()
-        tally(caps=caps, source=SourceKey(account, "completions")).count(delta, row(NOW, model=name, skill=name), NOW)
+        tally(caps=caps, source=SourceKey(account, "completions")).count(
+            delta, Columns.of([row(NOW, model=name, skill=name)]), NOW
+        )
         assert [key[:4] for key in delta.series] == [(account, "completions", name, name)]
         assert not delta.overflow
 

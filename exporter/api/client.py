@@ -83,16 +83,15 @@ class ApiClient:
         timeout: float,
         user_agent: str,
         random: Random,
-        ca_file: Path | None = None,
+        trust: ssl.SSLContext,
         max_attempts: int = 3,
         max_body_bytes: int = MAX_BODY,
     ) -> None:
-        """Prepare to send; nothing is sent or read yet but ``ca_file``.
+        """Prepare to send; nothing is sent or read yet.
 
         ``timeout`` is the seconds from sending a request to the last byte of its answer; a call with its retries ends
-        within four of them, after the wait for its first place in the budget. ``ca_file`` (PEM) replaces the system's
-        certificate authorities. ``max_body_bytes`` limits an answer both on the wire and decompressed. Raises
-        ValueError if ``ca_file`` cannot be read.
+        within four of them, after the wait for its first place in the budget. ``trust`` is what :func:`trust_of` made.
+        ``max_body_bytes`` limits an answer both on the wire and decompressed.
         """
         self._account = account
         self._base_url = base_url.rstrip("/")
@@ -109,7 +108,7 @@ class ApiClient:
         self._max_body = max_body_bytes
         self._http = httpx.AsyncClient(
             http2=True,
-            verify=_tls(ca_file),
+            verify=trust,
             trust_env=True,
             follow_redirects=False,
             # Shorter than the whole: a silent connection has to fail by itself, for httpcore to drop it from the pool.
@@ -297,7 +296,12 @@ def _observed(headers: httpx.Headers, sent: int, round_trip: int) -> tuple[int, 
     return date - age_us - round_trip, skew
 
 
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
+def trust_of(ca_file: Path | None) -> ssl.SSLContext:
+    """Trust the certificate authorities in ``ca_file`` (PEM), or the system's if it is None.
+
+    To read them takes tens of milliseconds: lists of one account share what this returns. Raises ValueError if
+    ``ca_file`` cannot be read.
+    """
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:

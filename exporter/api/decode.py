@@ -15,14 +15,16 @@ what a body may hold is limited before it is parsed, and what may be rejected ro
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain, compress
 from typing import Any, Final
 
 import msgspec
 
-from exporter.api.fields import ANYTHING_ELSE, Column, RowReader, descend
+from exporter.api import bulk
+from exporter.api.fields import ANYTHING_ELSE, Column, Place, RowReader, Table, descend
 from exporter.api.values import MAX_DURATION, BadValueError, Converter, converter, describe
 from exporter.foreign import one_line
 from exporter.models import Completion, FailureReason, Field, Page, PollError, Reject, RejectReason, Source, Status
@@ -43,6 +45,10 @@ MAX_ODD_BYTES: Final = 8 * 1024 * 1024
 MAX_ODD_VALUES: Final = MAX_VALUES // 4
 """What the second parser takes: of a character outside Latin it makes four bytes, and it skips nothing."""
 
+_NO_SEPARATORS: Final = bytes(set(range(256)) - set(b",[{"))
+"""All bytes but those before a value: what is left without them is counted in one pass, not in three."""
+
+_PIECE: Final = 256 * 1024
 _MAX_MESSAGE: Final = 300
 
 _UNREADABLE: Final = (msgspec.DecodeError, ValueError)
@@ -60,6 +66,11 @@ _DETAILS: Final = (
 )
 """What a row may lack, in the order of `Completion`."""
 
+_CREATED, _FINISHED, _DURATION = map(
+    Completion.__struct_fields__.index, (Field.CREATED, Field.FINISHED, Field.DURATION)
+)
+"""Places of the columns that are about times among those of a `Completion`."""
+
 
 class _Unread(msgspec.Struct, frozen=True, gc=False):
     """An object whose content does not matter."""
@@ -70,8 +81,14 @@ class _Candidate:
     """One path that may lead to a field's value, by way of one column of the rows' values."""
 
     path: str
-    column: int
+    place: Place
     convert: Converter
+    bulk: bulk.BulkConverter | None
+
+    def convert_all(self, raws: Column) -> Sequence[Any]:
+        """Convert a whole column. Raises BadValueError."""
+        converted = bulk.convert(self.bulk, raws) if self.bulk else None
+        return list(map(self.convert, raws)) if converted is None else converted
 
 
 class Decoder:
@@ -81,8 +98,7 @@ class Decoder:
         self._reader = RowReader(path for paths in source.fields.values() for path in paths)
         self._candidates = {
             field: tuple(
-                _candidate(self._reader, path, converter(field, path, source.statuses, max_id_length))
-                for path in source.fields.get(field, ())
+                _candidate(self._reader, field, path, source, max_id_length) for path in source.fields.get(field, ())
             )
             for field in Field
         }
@@ -136,54 +152,60 @@ class Decoder:
                 raise _unusable(_no_json(body, error)) from None
 
     def _decode_rows(self, rows: Sequence[Any]) -> tuple[tuple[Completion, ...], tuple[Reject, ...]]:
-        objects = [index for index, row in enumerate(rows) if isinstance(row, msgspec.Struct)]
-        rejects = [_not_an_object(index, row) for index, row in enumerate(rows) if not isinstance(row, msgspec.Struct)]
-        if not objects:
-            return (), tuple(rejects)
+        objects: Sequence[int] = range(len(rows))
+        rejects: list[Reject] = []
+        if set(map(type, rows)) != {self._reader.row_type}:
+            objects = [index for index, row in enumerate(rows) if isinstance(row, msgspec.Struct)]
+            rejects = [
+                _not_an_object(place, row) for place, row in enumerate(rows) if not isinstance(row, msgspec.Struct)
+            ]
+            if not objects:
+                return (), tuple(rejects)
         # Field by field, not row by row: most paths lead nowhere in a whole page, and are passed over at once.
-        columns = self._reader.columns(rows[index] for index in objects)
+        table = Table([rows[index] for index in objects])
         bad: dict[int, BadValueError] = {}
-        ids = self._column(Field.ID, columns, bad)
+        ids = self._column(Field.ID, table, bad)
         _require(ids, bad, RejectReason.NO_ID, "the row has no id")
-        created = self._column(Field.CREATED, columns, bad)
+        created = self._column(Field.CREATED, table, bad)
         _require(created, bad, RejectReason.BAD_TIMESTAMP, "the row has no creation time")
-        statuses = [status or self._missing_status for status in self._column(Field.STATUS, columns, bad)]
+        statuses = [status or self._missing_status for status in self._column(Field.STATUS, table, bad)]
         _require(statuses, bad, RejectReason.UNKNOWN_STATUS, "the row has no status")
         unsure: dict[int, BadValueError] = {}
-        details = [self._column(field, columns, unsure) for field in _DETAILS]
+        details = [self._column(field, table, unsure) for field in _DETAILS]
         for place, error in unsure.items():
             # What a pending row says beside is not final, and will be read again.
             if statuses[place] is not Status.PENDING:
                 bad.setdefault(place, error)
-        table = zip(ids, created, statuses, *details, strict=True)
-        completions = tuple(_completion(*row) for place, row in enumerate(table) if place not in bad)
+        columns: list[Sequence[Any]] = [ids, created, statuses, *details]
+        if bad:
+            good = [place not in bad for place in range(len(objects))]
+            columns = [tuple(compress(column, good)) for column in columns]
+        columns[_FINISHED], columns[_DURATION] = _ends(columns[_CREATED], columns[_FINISHED], columns[_DURATION])
+        completions = tuple(map(Completion, *columns))
         rejects += [
-            Reject(objects[place], error.reason, self._digest(columns, place), str(error), created[place])
+            Reject(objects[place], error.reason, self._digest(table, place), str(error), created[place])
             for place, error in bad.items()
         ]
         return completions, tuple(sorted(rejects, key=lambda reject: reject.index))
 
-    def _column(self, field: Field, columns: Sequence[Column], bad: dict[int, BadValueError]) -> list[Any]:
+    def _column(self, field: Field, table: Table, bad: dict[int, BadValueError]) -> Sequence[Any]:
         """Return the field's value in each row, None without one; note in `bad` what else stands there."""
-        found: list[Any] = [None] * len(columns[0])
-        untouched = True
+        found: Sequence[Any] = ()
         for candidate in self._candidates[field]:
-            raws = columns[candidate.column]
+            if found and None not in found:
+                break
+            raws = table.column(candidate.place)
             if raws[0] is None and raws.count(None) == len(raws):
                 continue
-            convert = candidate.convert
             try:
-                if untouched:
-                    found = list(map(convert, raws))
-                else:
-                    found = [convert(raw) if have is None else have for have, raw in zip(found, raws, strict=True)]
+                found = _convert_missing(candidate, found, raws) if found else candidate.convert_all(raws)
             except BadValueError:
-                found = _convert_each(candidate, found, raws, bad)
-            untouched = False
-        return found
+                found = _convert_each(candidate, found or [None] * len(raws), raws, bad)
+        return found or [None] * len(table)
 
-    def _digest(self, columns: Sequence[Column], place: int) -> bytes:
-        return _digest([columns[candidate.column][place] for tried in self._candidates.values() for candidate in tried])
+    def _digest(self, table: Table, row: int) -> bytes:
+        candidates = chain.from_iterable(self._candidates.values())
+        return _digest([table.column(candidate.place)[row] for candidate in candidates])
 
 
 def _body_type(row_type: type[msgspec.Struct]) -> Any:
@@ -195,15 +217,21 @@ def _body_type(row_type: type[msgspec.Struct]) -> Any:
     return msgspec.defstruct("Body", fields, frozen=True, gc=False) | rows | str | int | float | bool | None
 
 
-def _candidate(reader: RowReader, path: str, convert: Converter) -> _Candidate:
-    column, rest = reader.slot(path)
+def _candidate(reader: RowReader, field: Field, path: str, source: Source, max_id_length: int) -> _Candidate:
+    place, rest = reader.slot(path)
+    convert = converter(field, path, source.statuses, max_id_length)
     if not rest:
-        return _Candidate(path, column, convert)
-    return _Candidate(path, column, lambda value: convert(descend(value, rest)))
+        return _Candidate(path, place, convert, bulk.bulk_converter(field, path, source.statuses, max_id_length))
+    return _Candidate(path, place, lambda value: convert(descend(value, rest)), None)
+
+
+def _convert_missing(candidate: _Candidate, found: Sequence[Any], raws: Column) -> list[Any]:
+    """Convert what is not found yet. Raises BadValueError."""
+    return [candidate.convert(raw) if have is None else have for have, raw in zip(found, raws, strict=True)]
 
 
 def _convert_each(
-    candidate: _Candidate, found: Sequence[Any], raws: Iterable[Any], bad: dict[int, BadValueError]
+    candidate: _Candidate, found: Sequence[Any], raws: Column, bad: dict[int, BadValueError]
 ) -> list[Any]:
     """Convert one by one what is not found yet, and note the first thing that is wrong with each row."""
     converted = list(found)
@@ -224,28 +252,20 @@ def _require(column: Sequence[Any], bad: dict[int, BadValueError], reason: Rejec
                 bad.setdefault(place, BadValueError(reason, detail))
 
 
-def _completion(
-    row_id: str,
-    created: int,
-    status: Status,
-    model: str | None,
-    skill: str | None,
-    finished: int | None,
-    input_tokens: int | None,
-    output_tokens: int | None,
-    credits: int | None,
-    duration: int | None,
-    first_token: int | None,
-) -> Completion:
-    """Return the row, with the duration that its times tell if it states none. Nothing finishes before it begins."""
-    if finished is not None:
-        if finished < created:
-            finished = None
-        elif duration is None and finished - created <= MAX_DURATION:
-            duration = finished - created
-    return Completion(
-        row_id, created, status, model, skill, finished, input_tokens, output_tokens, credits, duration, first_token
-    )
+def _ends(
+    created: Sequence[int], finished: Sequence[int | None], durations: Sequence[int | None]
+) -> tuple[Sequence[int | None], Sequence[int | None]]:
+    """Return when each row finished, not before it began, and how long it took: if it does not say, as its times tell.
+
+    All times are in microseconds, column by column.
+    """
+    ends = [end if end is None or end >= begin else None for begin, end in zip(created, finished, strict=True)]
+    if None not in durations:
+        return ends, durations
+    return ends, [
+        end - begin if took is None and end is not None and end - begin <= MAX_DURATION else took
+        for begin, end, took in zip(created, ends, durations, strict=True)
+    ]
 
 
 def _not_an_object(index: int, row: object) -> Reject:
@@ -258,7 +278,10 @@ def _digest(content: object) -> bytes:
 
 def _holds_more_than(body: bytes, values: int) -> bool:
     """Whether a body may hold more values than that: each but the first has a comma or a bracket before it."""
-    return len(body) > values and body.count(b",") + body.count(b"[") + body.count(b"{") > values
+    if len(body) <= values:
+        return False
+    pieces = (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
+    return sum(len(piece.translate(None, _NO_SEPARATORS)) for piece in pieces) > values
 
 
 def _is_too_large_if_odd(body: bytes) -> bool:

@@ -6,12 +6,12 @@ A list is read as a whole and looked into afterwards, and so is a value that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import count
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
-from msgspec.structs import astuple
 
 ANYTHING_ELSE: Final = str | int | float | bool | list[Any] | None
 """What may stand where an object was expected, so that one odd row does not spoil its page."""
@@ -22,10 +22,20 @@ Column: TypeAlias = tuple[Any, ...]
 _Keys: TypeAlias = tuple[str, ...]
 
 
-class Slot(NamedTuple):
-    """Where the value of a path is found: in the column at `place`, and from there along the keys of `rest`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where a value lies: an attribute of the rows themselves, or of the objects that lie `inside` of another place."""
 
-    place: int
+    inside: Place | None
+    missing: msgspec.Struct
+    """An empty object, for rows without one there."""
+    value: Callable[[Any], Any]
+
+
+class Slot(NamedTuple):
+    """Where the value of a path is found: in the column of `place`, and from there along the keys of `rest`."""
+
+    place: Place
     rest: tuple[str, ...]
 
 
@@ -37,19 +47,15 @@ class RowReader:
         for path in paths:
             root.add(_keys(path))
         self.row_type = root.struct_type()
-        self._places: dict[_Keys, int] = {}
-        self._nested: list[tuple[int, msgspec.Struct]] = []
-        # In the order in which `columns` appends: the children of a node, then those of the next one.
-        nodes: list[tuple[_Keys, _Node]] = [((), root)]
-        places = count()
-        for keys, node in nodes:
-            for key, child in node.children.items():
-                place = next(places)
+        self._places: dict[_Keys, Place] = {}
+        nodes: list[tuple[_Keys, Place | None, msgspec.Struct, _Node]] = [((), None, self.row_type(), root)]
+        for keys, inside, missing, node in nodes:
+            for number, (key, child) in enumerate(node.children.items()):
+                place = Place(inside, missing, attrgetter(_attribute(number)))
                 if child.opaque:
                     self._places[*keys, key] = place
                 else:
-                    self._nested.append((place, child.struct_type()()))
-                    nodes.append(((*keys, key), child))
+                    nodes.append(((*keys, key), place, place.value(missing), child))
 
     def slot(self, path: str) -> Slot:
         """Return where the value of one of the paths is found. Raises KeyError for any other path."""
@@ -60,12 +66,31 @@ class RowReader:
                 return Slot(place, keys[depth:])
         raise KeyError(path)
 
-    def columns(self, rows: Iterable[msgspec.Struct]) -> list[Column]:
-        """Return the columns of one row or more: those of the rows' own values, then those of each struct in them."""
-        columns = _columns(rows)
-        for place, missing in self._nested:
-            columns += _columns(inner if isinstance(inner, msgspec.Struct) else missing for inner in columns[place])
-        return columns
+
+class Table:
+    """The values of a page's rows, column by column. A column that nobody asks for is not put together."""
+
+    def __init__(self, rows: Sequence[msgspec.Struct]) -> None:
+        self._rows = rows
+        self._columns: dict[Place, Column] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def column(self, place: Place) -> Column:
+        """Return what each row has in one place."""
+        column = self._columns.get(place)
+        if column is None:
+            structs = self._rows if place.inside is None else self._structs(place.inside, place.missing)
+            column = self._columns[place] = tuple(map(place.value, structs))
+        return column
+
+    def _structs(self, place: Place, missing: msgspec.Struct) -> Column:
+        """Return the objects in one place, an empty one for what is no object."""
+        column = self.column(place)
+        if set(map(type, column)) != {type(missing)}:
+            column = tuple(value if isinstance(value, msgspec.Struct) else missing for value in column)
+        return column
 
 
 def descend(value: Any, keys: Sequence[str]) -> Any:
@@ -108,7 +133,7 @@ class _Node:
             if not child.opaque:
                 inner = child.struct_type()
                 value_type, default = inner | ANYTHING_ELSE, inner()
-            fields.append((f"f{number}", value_type, msgspec.field(default=default, name=key)))
+            fields.append((_attribute(number), value_type, msgspec.field(default=default, name=key)))
         return msgspec.defstruct("Row", fields, frozen=True, gc=False)
 
 
@@ -119,5 +144,5 @@ def _keys(path: str) -> _Keys:
     return keys
 
 
-def _columns(structs: Iterable[msgspec.Struct]) -> list[Column]:
-    return list(zip(*map(astuple, structs), strict=True))
+def _attribute(number: int) -> str:
+    return f"f{number}"

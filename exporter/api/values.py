@@ -47,16 +47,16 @@ MAX_DURATION: Final = 400 * 86_400 * SECOND
 Converter: TypeAlias = Callable[[Any], Any]
 """From a wire value to ours; None is a missing value, on either side. Raises `BadValueError`."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH: Final = datetime(1970, 1, 1)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_EARLIEST: Final = (datetime(2015, 1, 1) - _NAIVE_EPOCH) // _MICROSECOND
-_LATEST: Final = (datetime(2100, 1, 1) - _NAIVE_EPOCH) // _MICROSECOND
+EARLIEST: Final = (datetime(2015, 1, 1) - _NAIVE_EPOCH) // _MICROSECOND
+LATEST: Final = (datetime(2100, 1, 1) - _NAIVE_EPOCH) // _MICROSECOND
 _NO_TIME: Final = -1
-_MINUTES_LENGTH: Final = len("2015-01-01T00:00")
-_TIME_MARKS: Final = "T t"
+MINUTES_LENGTH: Final = len("2015-01-01T00:00")
+TIME_MARKS: Final = frozenset("T t")
 
-_MILLISECONDS_ABOVE: Final = 10**11
+MILLISECONDS_ABOVE: Final = 10**11
 _MICROSECONDS_ABOVE: Final = 10**14
 
 _UNITS: Final = {
@@ -101,7 +101,7 @@ def converter(field: Field, path: str, statuses: Mapping[str, Status], max_id_le
         case Field.ID:
             return _identifier(max_id_length)
         case Field.CREATED | Field.FINISHED:
-            return _timestamp(_unit(path))
+            return _timestamp(unit(path))
         case Field.STATUS:
             return _status(statuses)
         case Field.MODEL | Field.SKILL:
@@ -111,7 +111,12 @@ def converter(field: Field, path: str, statuses: Mapping[str, Status], max_id_le
         case Field.CREDITS:
             return _credits
         case Field.DURATION | Field.TIME_TO_FIRST_TOKEN:
-            return _duration(_unit(path) or SECOND)
+            return _duration(unit(path) or SECOND)
+
+
+def known_words(statuses: Mapping[str, Status]) -> dict[str, Status]:
+    """Return the words for a status in lower case: neither on the wire nor in the configuration does case matter."""
+    return {word.strip().lower(): status for word, status in statuses.items()}
 
 
 def label_value(text: str) -> str:
@@ -165,7 +170,7 @@ def _timestamp(unit: int | None) -> Converter:
         else:
             _check_null(value, RejectReason.BAD_TIMESTAMP, "a date and time")
             return None
-        if _EARLIEST <= micros < _LATEST:
+        if EARLIEST <= micros < LATEST:
             return micros
         raise BadValueError(RejectReason.BAD_TIMESTAMP, f"{_show_time(value)} is not between 2015 and 2099")
 
@@ -174,13 +179,13 @@ def _timestamp(unit: int | None) -> Converter:
 
 def _parse_iso(text: str) -> int:
     # fromisoformat also takes a date without a time, and any character at all between the two.
-    if len(text) < _MINUTES_LENGTH or text[10] not in _TIME_MARKS:
+    if len(text) < MINUTES_LENGTH or text[10] not in TIME_MARKS:
         raise _no_timestamp(text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise _no_timestamp(text) from None
-    since = moment - (_NAIVE_EPOCH if moment.tzinfo is None else _EPOCH)
+    since = moment - (_NAIVE_EPOCH if moment.tzinfo is None else EPOCH)
     return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
@@ -190,16 +195,15 @@ def _no_timestamp(text: str) -> BadValueError:
 
 def _since_epoch(value: float, unit: int | None) -> int:
     # Keeps NaN, infinity and what would overflow away from the arithmetic; no unit writes a good time as large as this.
-    if not 0 <= value < _LATEST:
+    if not 0 <= value < LATEST:
         return _NO_TIME
     if unit is None:
-        unit = SECOND if value <= _MILLISECONDS_ABOVE else 1_000 if value <= _MICROSECONDS_ABOVE else 1
+        unit = SECOND if value <= MILLISECONDS_ABOVE else 1_000 if value <= _MICROSECONDS_ABOVE else 1
     return round(value * unit)
 
 
 def _status(statuses: Mapping[str, Status]) -> Converter:
-    """Case and blanks around a word do not matter, neither on the wire nor in the configuration."""
-    known = {word.strip().lower(): status for word, status in statuses.items()}
+    known = known_words(statuses)
 
     def convert(value: Any) -> Status | None:
         if type(value) is str:
@@ -272,7 +276,7 @@ def _check_no_amount(value: Any, limit: int) -> None:
     _check_null(value, RejectReason.BAD_VALUE, "a number")
 
 
-def _unit(path: str) -> int | None:
+def unit(path: str) -> int | None:
     """Microseconds of the unit that the name at the end of `path` states, None if it does not."""
     return _UNITS.get(re.split(r"[._]", path)[-1].lower())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -114,7 +115,9 @@ def _add_simulation(flags: Flags) -> None:
 
 
 def _daemon(options: Options, redactor: Redactor) -> Daemon:
-    return Daemon(options, clock=SystemClock(), redactor=redactor)
+    daemon = Daemon(options, clock=SystemClock(), redactor=redactor)
+    gc.freeze()  # modules and configuration are there to stay: to look for garbage among them costs more than a page
+    return daemon
 
 
 def _run(program: Callable[[], Coroutine[Any, Any, None]]) -> int:

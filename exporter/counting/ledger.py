@@ -7,13 +7,17 @@ the caller, what follows is committed by the caller, and only then becomes the n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from hashlib import blake2b
+from itertools import compress
+from struct import Struct, unpack
 from typing import Final, NamedTuple
 from zlib import crc32
 
+from exporter.counting.columns import Columns
 from exporter.counting.coverage import Coverage, Waiting
 from exporter.counting.totals import Delta, Tally
 from exporter.models import SECOND, Completion, Page, SourceKey, Status
@@ -24,12 +28,21 @@ VANISHED: Final = 1
 FIRST_FINGERPRINT: Final = 16
 """Marks from here on are fingerprints of counted rows."""
 
+UNKNOWN_FINGERPRINT: Final = FIRST_FINGERPRINT
+"""Mark of a row that was counted by a version which took fingerprints in another way."""
+
+_AMOUNTS: Final = Struct("<5q")
+
 
 class RowKey(NamedTuple):
     """Identity of a row: clustered by creation second (so that forgetting is deleting a prefix), then by hash."""
 
     second: int
     hash: int
+
+
+_row_key: Final[Callable[[tuple[int, int]], RowKey]] = partial(tuple.__new__, RowKey)
+"""``RowKey._make``, but in C."""
 
 
 class RowOutcome(StrEnum):
@@ -58,26 +71,42 @@ class Entries:
     """Rows that were counted although they showed up later than ``max_lateness`` allows."""
 
 
+def row_keys(source: SourceKey, rows: Sequence[Completion]) -> list[RowKey]:
+    """Keys of rows: 8 bytes of BLAKE2b over list and id, as a signed integer for SQLite."""
+    list_ = f"{source.account}\0{source.source}\0"
+    digests = [blake2b(f"{list_}{row.id}".encode("utf-8", "surrogatepass"), digest_size=8).digest() for row in rows]
+    hashes = unpack(f">{len(rows)}q", b"".join(digests))
+    return list(map(_row_key, zip([row.created // SECOND for row in rows], hashes, strict=True)))
+
+
 def row_key(source: SourceKey, row: Completion) -> RowKey:
-    """Key of a row: 8 bytes of BLAKE2b over list and id, as a signed integer for SQLite."""
-    text = f"{source.account}\0{source.source}\0{row.id}".encode("utf-8", "surrogatepass")
-    return RowKey(row.created // SECOND, int.from_bytes(blake2b(text, digest_size=8).digest(), signed=True))
+    """Key of one row: see :func:`row_keys`."""
+    return row_keys(source, [row])[0]
+
+
+def fingerprints(rows: Columns) -> list[int]:
+    """What was counted of rows, in 32 bits each, so that a later amendment is noticed.
+
+    It is a CRC over status, model and skill, and over the five amounts as 64-bit integers, -1 for a missing one.
+    """
+    labels = list(zip(rows.status, rows.model, rows.skill, strict=True))
+    heads = {each: crc32("|".join(map(str, each)).encode("utf-8", "surrogatepass")) for each in set(labels)}
+    columns = (rows.input_tokens, rows.output_tokens, rows.credits, rows.duration, rows.time_to_first_token)
+    amounts = ([-1 if value is None else value for value in column] if None in column else column for column in columns)
+    crcs = map(crc32, map(_AMOUNTS.pack, *amounts), map(heads.__getitem__, labels))
+    return [FIRST_FINGERPRINT + (crc or 1) for crc in crcs]
 
 
 def fingerprint(row: Completion) -> int:
-    """What was counted of a row, in 32 bits, so that a later amendment is noticed."""
-    counted = (
-        f"{row.status}|{row.model}|{row.skill}|{row.input_tokens}|{row.output_tokens}|{row.credits}|{row.duration}"
-        f"|{row.time_to_first_token}"
-    )
-    return FIRST_FINGERPRINT + crc32(counted.encode("utf-8", "surrogatepass"))
+    """What was counted of one row: see :func:`fingerprints`."""
+    return fingerprints(Columns.of([row]))[0]
 
 
 def apply(
     coverage: Coverage,
     waiting: Mapping[int, Waiting],
     page: Page,
-    keys: Iterable[RowKey],
+    keys: Sequence[RowKey],
     marks: Mapping[RowKey, int],
     tally: Tally,
 ) -> Entries:
@@ -87,10 +116,41 @@ def apply(
     rows of the list.
     """
     entries = Entries()
+    # Nearly all rows of a page are seen for the first time, finished, and newer than what is proven. These few
+    # comparisons tell; what is odd about a row is looked into one by one.
+    last = max(coverage.origin, coverage.horizon, coverage.proven)
+    ordinary = [
+        row.created > last and row.status is not Status.PENDING and key not in marks and key.hash not in waiting
+        for key, row in zip(keys, page.rows, strict=True)
+    ]
+    if len(set(keys)) < len(keys):  # a row is shown twice
+        ordinary = [False] * len(keys)
+    odd = [(key, row) for key, row, plain in zip(keys, page.rows, ordinary, strict=True) if not plain]
+    if odd:
+        _apply_each(entries, coverage, waiting, page, odd, marks, tally)
+    if len(odd) < len(keys):
+        new = Columns.of(list(compress(page.rows, ordinary)))
+        entries.settled.update(zip(compress(keys, ordinary), fingerprints(new), strict=True))
+        entries.outcomes[RowOutcome.COUNTED] += len(keys) - len(odd)
+        tally.count(entries.delta, new, page.observed)
+    return entries
+
+
+def _apply_each(
+    entries: Entries,
+    coverage: Coverage,
+    waiting: Mapping[int, Waiting],
+    page: Page,
+    rows: Iterable[tuple[RowKey, Completion]],
+    marks: Mapping[RowKey, int],
+    tally: Tally,
+) -> None:
+    """Decide rows of ``page`` that may be known, waited for, pending, old, or shown twice."""
     # Pages are listed at slightly different clock readings; a row shown to a walk was never seen before it began.
     begun = (walk.started for walk in (coverage.sweep, coverage.search) if walk is not None)
     seen = max((page.observed, *begun))
-    for key, row in zip(keys, page.rows, strict=True):
+    new: list[Completion] = []
+    for key, row in rows:
         mark = entries.settled.get(key) or marks.get(key)
         is_waiting = key.hash in entries.waiting or (key.hash in waiting and key.hash not in entries.done_waiting)
         if mark is not None and mark >= FIRST_FINGERPRINT:
@@ -101,9 +161,12 @@ def apply(
         elif row.status is Status.PENDING:
             entries.outcomes[RowOutcome.PENDING] += 1
             entries.waiting[key.hash] = Waiting(created=row.created, seen=seen)
+        elif _settle(entries, coverage, key, row, is_waiting=is_waiting):
+            new.append(row)
         else:
-            _settle(entries, coverage, key, row, page.observed, tally, is_waiting=is_waiting)
-    return entries
+            tally.spend(entries.delta, row)
+    if new:
+        tally.count(entries.delta, Columns.of(new), page.observed)
 
 
 def vanish(entries: Entries, waiting: Mapping[int, Waiting], hashes: Iterable[int]) -> int:
@@ -118,22 +181,19 @@ def vanish(entries: Entries, waiting: Mapping[int, Waiting], hashes: Iterable[in
     return count
 
 
-def _settle(
-    entries: Entries, coverage: Coverage, key: RowKey, row: Completion, now: int, tally: Tally, *, is_waiting: bool
-) -> None:
-    """Count a terminal row that was not counted before."""
+def _settle(entries: Entries, coverage: Coverage, key: RowKey, row: Completion, *, is_waiting: bool) -> bool:
+    """Settle a terminal row that was not counted before; tell whether it is to be counted now."""
     if is_waiting:
         entries.done_waiting.add(key.hash)
         entries.waiting.pop(key.hash, None)
     entries.settled[key] = fingerprint(row)
     if row.created <= coverage.origin:
         entries.outcomes[RowOutcome.SETTLED] += 1
-        tally.spend(entries.delta, row)
-        return
+        return False
     entries.outcomes[RowOutcome.COUNTED] += 1
     if not is_waiting and row.created <= coverage.proven:
         entries.beyond_lateness += 1
-    tally.count(entries.delta, row, now)
+    return True
 
 
 def _amend(entries: Entries, key: RowKey, mark: int, row: Completion) -> None:
@@ -141,4 +201,4 @@ def _amend(entries: Entries, key: RowKey, mark: int, row: Completion) -> None:
     changed = fingerprint(row)
     if changed != mark:
         entries.settled[key] = changed
-        entries.amended += 1
+        entries.amended += mark != UNKNOWN_FINGERPRINT

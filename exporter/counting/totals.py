@@ -5,16 +5,19 @@ A value that a row lacks is never counted as 0: it is left out, and reported as 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import add
 
 import msgspec
 
 from exporter.counting import layout as slots
+from exporter.counting.columns import Columns
+from exporter.counting.examples import Examples
 from exporter.counting.labels import LabelCaps
-from exporter.counting.layout import Histogram, Layout
-from exporter.counting.worst import WINDOW
+from exporter.counting.layout import Layout
+from exporter.counting.sheet import Sheet
 from exporter.models import (
     NO_SKILL,
     OTHER,
@@ -92,98 +95,89 @@ class Tally:
         self.recount: Recount | None = None
         """What is being counted a second time, if anything is."""
 
-    def count(self, delta: Delta, row: Completion, now: int) -> None:
-        """Add a terminal row, counted at ``now`` (µs, server's clock), to ``delta``."""
-        model, skill = self._names(delta, row)
-        ended = row.event_time
-        counted = self.recount.counted(ended, now) if self.recount else now
-        late = "true" if counted - ended > self._late_after else "false"
-        key = SeriesKey(*self._source, model, skill, row.status.value, late)
-        values = delta.series.get(key)
-        if values is None:
-            values = delta.series[key] = [0] * self._layout.size
-        values[slots.COMPLETIONS] += 1
-        failed = row.status is Status.ERROR
-        if failed:
-            delta.exemplars[key, slots.COMPLETIONS] = Exemplar(row.id, 1, ended)
-            if ended > now - WINDOW:
-                self._offend(delta, row, key, "error", ended)
-        self._tokens(delta, row, values)
-        self._times(delta, row, values, key)
-        self._credits(delta, row, values, key, now)
-        if not failed:
-            self._slow(delta, row, values, key, now)
+    def count(self, delta: Delta, page: Columns, now: int) -> None:
+        """Add terminal rows, as a page shows them, counted at ``now`` (µs, server's clock), to ``delta``."""
+        labels = list(zip(page.model, page.skill, page.failed, self._late(page.ended, now), strict=True))
+        sheet = Sheet(self._layout, labels)
+        keys = [self._key(delta, *group, rows) for group, rows in sheet.rows.items()]
+        examples = Examples(page, sheet, keys, now)
+
+        sheet.total(slots.INPUT_ROWS, slots.INPUT_TOKENS, page.input_tokens)
+        sheet.observe(self._layout.output_length, page.output_tokens)
+        sheet.observe(self._layout.time_to_first_token, page.time_to_first_token)
+        examples.measured(sheet.observe(self._layout.duration, page.duration), page.duration)
+        examples.measured(sheet.observe(self._layout.cost, page.credits), page.credits)
+        examples.failed()
+        examples.expensive()
+        examples.slow(self._slow(sheet, page, keys))
+
+        for key, values in zip(keys, sheet.series(), strict=True):
+            known = delta.series.get(key)
+            delta.series[key] = values if known is None else list(map(add, known, values))
+        delta.exemplars |= examples.exemplars
+        delta.offenders += examples.offenders
+        delta.spend.update(_spent(page))
+        for name in MEASURED:
+            if missing := getattr(page, name).count(None):
+                delta.missing[name] += missing
 
     def spend(self, delta: Delta, row: Completion) -> None:
         """Add only the credits of a terminal row to ``delta``: it feeds budgets, not counters."""
         if row.credits:
             delta.spend[row.event_time // QUARTER] += row.credits
 
-    def _names(self, delta: Delta, row: Completion) -> tuple[str, str]:
-        model, skill = row.model or UNKNOWN_MODEL, row.skill or NO_SKILL
-        if row.model is None:
-            delta.missing[Field.MODEL] += 1
-        if not self._caps.admit(self._source.account, "model", model):
-            delta.overflow["model"] += 1
-            model = OTHER
-        if not self._caps.admit(self._source.account, "skill", skill):
-            delta.overflow["skill"] += 1
-            skill = OTHER
-        return model, skill
+    def _late(self, ended: Sequence[int], now: int) -> list[bool]:
+        """Whether each row ended too long before it was counted, or counted first."""
+        if self.recount is None:
+            latest = now - self._late_after
+            return [time < latest for time in ended]
+        return [self.recount.counted(time, now) - time > self._late_after for time in ended]
 
-    def _tokens(self, delta: Delta, row: Completion, values: list[int]) -> None:
-        if row.input_tokens is None:
-            delta.missing[Field.INPUT_TOKENS] += 1
-        else:
-            values[slots.INPUT_ROWS] += 1
-            values[slots.INPUT_TOKENS] += row.input_tokens
-        if row.output_tokens is None:
-            delta.missing[Field.OUTPUT_TOKENS] += 1
-        else:
-            values[slots.OUTPUT_ROWS] += 1
-            values[slots.OUTPUT_TOKENS] += row.output_tokens
-            _observe(values, self._layout.output_length, row.output_tokens)
+    def _key(
+        self, delta: Delta, model: str | None, skill: str | None, failed: bool, late: bool, rows: int
+    ) -> SeriesKey:
+        """Name the series of so many ``rows``, within the caps."""
+        names = {"model": model or UNKNOWN_MODEL, "skill": skill or NO_SKILL}
+        for label, name in names.items():
+            if not self._caps.admit(self._source.account, label, name):
+                delta.overflow[label] += rows
+                names[label] = OTHER
+        status = Status.ERROR if failed else Status.SUCCESS
+        return SeriesKey(*self._source, names["model"], names["skill"], status.value, "true" if late else "false")
 
-    def _times(self, delta: Delta, row: Completion, values: list[int], key: SeriesKey) -> None:
-        if row.duration is None:
-            delta.missing[Field.DURATION] += 1
-        else:
-            slot = _observe(values, self._layout.duration, row.duration)
-            delta.exemplars[key, slot] = Exemplar(row.id, row.duration, row.event_time)
-        if row.time_to_first_token is None:
-            delta.missing[Field.TIME_TO_FIRST_TOKEN] += 1
-        else:
-            _observe(values, self._layout.time_to_first_token, row.time_to_first_token)
+    def _slow(self, sheet: Sheet, page: Columns, keys: Sequence[SeriesKey]) -> list[int]:
+        """Count the successes of few tokens, and the slow ones among them, which are returned."""
+        rules = [self._rules.resolve(key.model, key.skill) for key in keys]
+        limits = [
+            -1 if key.status == Status.ERROR else rule.max_output_tokens for key, rule in zip(keys, rules, strict=True)
+        ]
+        low = [
+            row
+            for row, (group, tokens) in enumerate(zip(sheet.group_of, page.output_tokens, strict=True))
+            if tokens is not None and tokens <= limits[group]
+        ]
+        slow = []
+        for row in low:
+            sheet.increment(row, slots.LOW_TOKEN)
+            duration = page.duration[row]
+            if duration is not None and duration > rules[sheet.group_of[row]].min_duration:
+                sheet.increment(row, slots.SLOW_LOW_TOKEN)
+                slow.append(row)
+        return slow
 
-    def _credits(self, delta: Delta, row: Completion, values: list[int], key: SeriesKey, now: int) -> None:
-        if row.credits is None:
-            delta.missing[Field.CREDITS] += 1
-            return
-        values[slots.CREDIT_ROWS] += 1
-        values[slots.CREDITS] += row.credits
-        slot = _observe(values, self._layout.cost, row.credits)
-        delta.exemplars[key, slot] = Exemplar(row.id, row.credits, row.event_time)
-        self.spend(delta, row)
-        if row.credits and row.event_time > now - WINDOW:
-            self._offend(delta, row, key, "credits", row.credits)
 
-    def _slow(self, delta: Delta, row: Completion, values: list[int], key: SeriesKey, now: int) -> None:
-        if row.output_tokens is None:
-            return
-        rule = self._rules.resolve(key.model, key.skill)
-        if row.output_tokens > rule.max_output_tokens:
-            return
-        values[slots.LOW_TOKEN] += 1
-        if row.duration is None or row.duration <= rule.min_duration:
-            return
-        values[slots.SLOW_LOW_TOKEN] += 1
-        delta.exemplars[key, slots.SLOW_LOW_TOKEN] = Exemplar(row.id, row.duration, row.event_time)
-        if row.event_time > now - WINDOW:
-            self._offend(delta, row, key, "slow_low_token", row.duration)
-
-    def _offend(self, delta: Delta, row: Completion, key: SeriesKey, reason: str, value: int) -> None:
-        account, source, model, skill = key[:4]
-        delta.offenders.append(Offender(value, row.event_time, row.id, reason, account, source, model, skill))
+def _spent(page: Columns) -> dict[int, int]:
+    """Micro-credits by quarter of an hour."""
+    first, last = min(page.ended) // QUARTER, max(page.ended) // QUARTER
+    if first == last:  # as in nearly every page of a busy list
+        total = sum(filter(None, page.credits))
+        return {first: total} if total else {}
+    spent: dict[int, int] = {}
+    for ended, credits in zip(page.ended, page.credits, strict=True):
+        if credits:
+            quarter = ended // QUARTER
+            spent[quarter] = spent.get(quarter, 0) + credits
+    return spent
 
 
 def siblings(key: SeriesKey) -> tuple[SeriesKey, ...]:
@@ -191,11 +185,3 @@ def siblings(key: SeriesKey) -> tuple[SeriesKey, ...]:
     return tuple(
         key._replace(status=status, late=late) for status in ("success", "error") for late in ("false", "true")
     )
-
-
-def _observe(values: list[int], histogram: Histogram, value: int) -> int:
-    """Count ``value`` in its bucket; return the bucket's slot."""
-    slot = histogram.sum + 1 + bisect_left(histogram.bounds, value)
-    values[histogram.sum] += value
-    values[slot] += 1
-    return slot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable
 
 from exporter.models import SECOND, Offender
@@ -22,15 +23,32 @@ def merge(known: Iterable[Offender], new: Iterable[Offender], now: int) -> tuple
     does, never can.
     """
     kept: list[Offender] = []
-    times: dict[tuple[str, str], list[int]] = {}
+    latest: dict[tuple[str, str], list[int]] = {}
     for offender in sorted({*known, *new}, reverse=True):
-        if offender.time <= now - WINDOW:
-            continue
-        worse = times.setdefault((offender.reason, offender.account), [])
-        if sum(time >= offender.time for time in worse) < KEEP:
+        if offender.time > now - WINDOW and _stays(
+            latest.setdefault((offender.reason, offender.account), []), offender.time
+        ):
             kept.append(offender)
-            worse.append(offender.time)
     return tuple(kept)
+
+
+def contenders(rows: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Leave out of these (value, time, row) most of what :func:`merge` would not keep, before it costs anything."""
+    latest: list[int] = []
+    return [each for each in sorted(rows, reverse=True) if _stays(latest, each[1])]
+
+
+def _stays(latest: list[int], time: int) -> bool:
+    """Whether fewer than :data:`KEEP` worse ones stay in the window as long; takes note of the time if so.
+
+    ``latest`` are the times of those worse ones that stay longest, ascending.
+    """
+    if len(latest) == KEEP:
+        if latest[0] >= time:
+            return False
+        del latest[0]
+    insort(latest, time)
+    return True
 
 
 def top(offenders: Iterable[Offender], now: int) -> tuple[Offender, ...]:

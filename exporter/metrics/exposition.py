@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
-from prometheus_client.registry import Collector
 
-GZIP_LEVEL = 1
+from exporter.metrics import gauges
+from exporter.metrics.catalog import Family
+from exporter.metrics.groups import Groups
+from exporter.metrics.pieces import Piece, Press, deflate
+from exporter.metrics.series import SERIES_FAMILIES
+from exporter.metrics.snapshot import Snapshot
+from exporter.metrics.spelling import Forms, Values, head, joined, whole
+
 GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\4\xff"
 """Deflate, no name, no time, fastest level, unknown system."""
 
-EOF_MARK = b"# EOF\n"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -30,15 +36,6 @@ class Rendered:
     content_encoding: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """One exposition format of the published part: plain, and deflated up to a byte boundary, with its checksum."""
-
-    plain: bytes
-    packed: bytes
-    crc: int
-
-
 class Exposition:
     """Holds the latest rendering; replaced atomically by :meth:`publish`."""
 
@@ -46,35 +43,41 @@ class Exposition:
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
-        self._text = self._openmetrics = _form(b"")
+        press = Press()
+        self._heads = [press.forms(head(of.family)) for of in SERIES_FAMILIES]
+        self._groups = Groups()
+        self._published = Forms(_Body(press.piece("")), _Body(press.piece("")))
 
-    def publish(self, collect: Callable[[], Iterable[Metric]]) -> None:
-        """Render the families that ``collect`` yields, in both formats."""
-        registry = CollectorRegistry()
-        registry.register(_Fixed(list(collect())))
-        text, structured = generate_latest(registry), _openmetrics(registry).removesuffix(EOF_MARK)
-        self._text, self._openmetrics = _form(text), _form(structured)
+    def publish(self, snapshot: Snapshot, own: Iterable[tuple[Family, Values]] = ()) -> None:
+        """Render ``snapshot`` and the exporter's ``own`` families in both formats, as far as they have changed."""
+        press = Press()
+        families = zip(self._heads, self._groups.render(snapshot.series, press), strict=True)
+        pieces = [piece for introduction, series in families for piece in (introduction, *series)]
+        rest = (whole(family, values) for family, values in chain(gauges.collect(snapshot), own))
+        pieces.append(press.forms(joined(rest)))
+        self._published = Forms(*(_Body(Piece.joined(form)) for form in zip(*pieces, strict=True)))
 
     def scrape(self, accept: str, *, packed: bool) -> Rendered:
         """Answer a scrape: OpenMetrics if ``accept`` prefers it to text, gzip if ``packed``."""
-        open_metrics = prefers_openmetrics(accept)
-        if open_metrics:
-            form, own, kind = self._openmetrics, _openmetrics(self._process), OPENMETRICS_TYPE
+        if prefers_openmetrics(accept):
+            body, own, kind = self._published.openmetrics, _openmetrics(self._process), OPENMETRICS_TYPE
         else:
-            form, own, kind = self._text, generate_latest(self._process), TEXT_TYPE
+            body, own, kind = self._published.text, generate_latest(self._process), TEXT_TYPE
         if not packed:
-            return Rendered(form.plain + own, kind, None)
-        return Rendered(_gzip(form, own), kind, "gzip")
+            return Rendered(body.plain + own, kind, None)
+        return Rendered(_gzip(body.piece, own), kind, "gzip")
 
 
-class _Fixed(Collector):
-    """Metrics that are collected already."""
+@dataclass(frozen=True)
+class _Body:
+    """The published part in one format."""
 
-    def __init__(self, metrics: Iterable[Metric]) -> None:
-        self._metrics = metrics
+    piece: Piece
 
-    def collect(self) -> Iterable[Metric]:
-        return self._metrics
+    @cached_property
+    def plain(self) -> bytes:
+        """The text, unpacked when it is first asked for."""
+        return self.piece.unpacked()
 
 
 def prefers_openmetrics(accept: str) -> bool:
@@ -99,23 +102,9 @@ def _openmetrics(registry: CollectorRegistry) -> bytes:
     return rendered
 
 
-def _form(plain: bytes) -> _Form:
-    deflate = _deflate()
-    packed = deflate.compress(plain) + deflate.flush(zlib.Z_FULL_FLUSH)
-    return _Form(plain, packed, zlib.crc32(plain))
-
-
-def _gzip(form: _Form, rest: bytes) -> bytes:
-    """One gzip member (RFC 1952) of ``form`` and ``rest``: many clients read no second member.
-
-    After a full flush, further deflate blocks may follow that know nothing of those before.
-    """
-    deflate = _deflate()
-    size = (len(form.plain) + len(rest)) & 0xFFFFFFFF
-    trailer = struct.pack("<II", zlib.crc32(rest, form.crc), size)
-    return GZIP_HEADER + form.packed + deflate.compress(rest) + deflate.flush() + trailer
-
-
-def _deflate() -> zlib._Compress:
-    """A compressor of raw deflate blocks, without header and trailer."""
-    return zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+def _gzip(published: Piece, own: bytes) -> bytes:
+    """One gzip member (RFC 1952) of what is published and the process's own metrics: many clients read no second."""
+    compressor = deflate()
+    crc = zlib.crc32(own, published.checksum.value)
+    trailer = struct.pack("<II", crc, (published.size + len(own)) & 0xFFFFFFFF)
+    return b"".join((GZIP_HEADER, published.packed, compressor.compress(own), compressor.flush(), trailer))

@@ -6,12 +6,11 @@ An injected object, one a daemon. A counter's increments wait until :meth:`Telem
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-
 from exporter.metrics.catalog import EXPORTER_FAMILIES, Family, Kind
+from exporter.metrics.spelling import Values
 from exporter.models import CounterKey
 
 
@@ -20,15 +19,16 @@ class Telemetry:
 
     def __init__(self, counters: Mapping[CounterKey, int]) -> None:
         """Go on from the ``counters`` of the last run."""
-        self._counters: Counter[CounterKey] = Counter(counters)
+        self._counters: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
+        _add(self._counters, counters)
         self._waiting: Counter[CounterKey] = Counter()
         self._taken: Counter[CounterKey] = Counter()
         self._page: Counter[CounterKey] = Counter()
-        self._gauges: dict[CounterKey, float] = {}
+        self._gauges: defaultdict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
 
     def declare(self, family: Family, *labels: str) -> None:
         """Let a counter exist, at 0 unless it was counted before."""
-        self._counters.setdefault((family.name, labels), 0)
+        self._counters[family.name].setdefault(labels, 0)
 
     def count(self, family: Family, *labels: str, by: int = 1) -> None:
         """Increment a counter; it shows after the next commit."""
@@ -36,20 +36,16 @@ class Telemetry:
 
     def set(self, family: Family, *labels: str, value: float) -> None:
         """Set a gauge."""
-        self._gauges[family.name, labels] = value
+        self._gauges[family.name][labels] = value
 
     def value(self, family: Family, *labels: str) -> float:
         """Current value of a series, 0 if it does not exist."""
-        values: Mapping[CounterKey, float] = self._counters if family.kind is Kind.COUNTER else self._gauges
-        return values.get((family.name, labels), 0)
+        values: Values = (self._counters if family.kind is Kind.COUNTER else self._gauges)[family.name]
+        return values.get(labels, 0)
 
     def total(self, family: Family, *labels: str) -> int:
         """Sum of a counter's series whose first labels are ``labels``."""
-        return sum(
-            value
-            for (name, found), value in self._counters.items()
-            if name == family.name and found[: len(labels)] == labels
-        )
+        return sum(value for found, value in self._counters[family.name].items() if found[: len(labels)] == labels)
 
     def reset_gauges(self) -> None:
         """Drop every gauge: the configuration has changed, and what is still true will be set again."""
@@ -66,8 +62,8 @@ class Telemetry:
 
     def committed(self) -> None:
         """The increments taken are durable: show them."""
-        self._counters.update(self._taken)
-        self._counters.update(self._page)
+        _add(self._counters, self._taken)
+        _add(self._counters, self._page)
         self._taken, self._page = Counter(), Counter()
 
     def failed(self) -> None:
@@ -75,21 +71,22 @@ class Telemetry:
         self._waiting.update(self._taken)
         self._taken, self._page = Counter(), Counter()
 
-    def collect(self, *, unsaved: bool = False) -> Iterator[Metric]:
-        """Yield the families. ``unsaved``: include increments that no commit has taken, as when the ledger fails."""
-        counters = self._counters.copy()
+    def collect(self, *, unsaved: bool = False) -> Iterator[tuple[Family, Values]]:
+        """Yield the families that have values, in the catalogue's order.
+
+        ``unsaved``: include increments that no commit has taken, as when the ledger fails.
+        """
+        counters = self._counters
         if unsaved:
-            counters.update(self._waiting)
+            counters = defaultdict(Counter, {name: values.copy() for name, values in counters.items()})
+            _add(counters, self._waiting)
         for family in EXPORTER_FAMILIES:
-            is_counter = family.kind is Kind.COUNTER
-            metric: CounterMetricFamily | GaugeMetricFamily
-            if is_counter:
-                metric = CounterMetricFamily(family.name, family.help, labels=family.labels)
-            else:
-                metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
-            values: Mapping[CounterKey, float] = counters if is_counter else self._gauges
-            for (name, labels), value in values.items():
-                if name == family.name:
-                    metric.add_metric(labels, value)
-            if metric.samples:
-                yield metric
+            values: Values = (counters if family.kind is Kind.COUNTER else self._gauges)[family.name]
+            if values:
+                yield family, values
+
+
+def _add(counters: Mapping[str, Counter[tuple[str, ...]]], increments: Mapping[CounterKey, int]) -> None:
+    """Add up by family, so that no family is looked for among the others' values."""
+    for (name, labels), by in increments.items():
+        counters[name][labels] += by

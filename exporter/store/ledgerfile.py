@@ -10,7 +10,6 @@ import contextlib
 import uuid
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -18,20 +17,14 @@ import msgspec
 from exporter.counting.budgets import spend_from
 from exporter.counting.coverage import Coverage
 from exporter.counting.layout import Layout
-from exporter.counting.ledger import VANISHED, RowKey
+from exporter.counting.ledger import RowKey
 from exporter.counting.totals import Recount
 from exporter.models import SECOND, CounterKey, SeriesKey, SourceKey
-from exporter.store import digests, highwater, reading
+from exporter.store import highwater, reading, segments
 from exporter.store.changes import Changes, Contents
 from exporter.store.highwater import HighWater
 from exporter.store.opening import connect, prepare
 from exporter.store.problems import as_poll_error, explained
-
-PRUNE_ROWS = 20_000
-"""Ids forgotten per transaction at most, so that sealing a long backlog never stalls the process."""
-
-VANISHED_KEPT = 7 * 86_400
-"""Seconds after its creation that a vanished row is remembered for, should it come back."""
 
 ALL_RELEASED = 2**31 - 1
 """A mask of every group of families, of today or later."""
@@ -48,6 +41,7 @@ class Store:
         self.path = path
         self._layout = layout
         self._mark_path = highwater.mark_path(path)
+        self._marked = False
         with explained(path):
             mark = self._read_mark()
         self._db = connect(path)
@@ -61,6 +55,7 @@ class Store:
                 self._observed = int(meta.get("observed", "0"))
                 self._lost = msgspec.json.decode(meta["lost"], type=dict[str, int])
                 self._ids: dict[SourceKey, int] = {}
+                self._series: dict[SeriesKey, int] = {}
                 self._frontier: dict[str, int] = {}
                 self.recount = self._notice_rollback(meta, mark)
         except BaseException:
@@ -88,6 +83,7 @@ class Store:
         with explained(self.path):
             contents = reading.read(self._db, self.path, self._layout)
             self._ids = reading.list_ids(self._db)
+            self._series = reading.series_ids(self._db)
         self._frontier = {highwater.frontier_key(key): known.proven for key, known in contents.coverage.items()}
         return contents
 
@@ -96,31 +92,15 @@ class Store:
         id_ = self._ids.get(source)
         if id_ is None or not keys:
             return {}
-        wanted = set(keys)
-        seconds = [key.second for key in keys]
         with as_poll_error():
-            # A page is a slice of the list, hence of the table: one range read, unless the page is out of order.
-            if all(later >= earlier for later, earlier in pairwise(seconds)):
-                found = self._db.execute(
-                    "SELECT second, hash, mark FROM settled WHERE source = ? AND second BETWEEN ? AND ?",
-                    (id_, seconds[-1], seconds[0]),
-                )
-                return {key: mark for second, hash_, mark in found if (key := RowKey(second, hash_)) in wanted}
-            marks = {}
-            for key in wanted:
-                found = self._db.execute(
-                    "SELECT mark FROM settled WHERE source = ? AND second = ? AND hash = ?", (id_, *key)
-                )
-                if row := found.fetchone():
-                    marks[key] = row[0]
-            return marks
+            return segments.marks(self._db, id_, keys)
 
     def commit(self, changes: Changes) -> None:
         """Write one page's changes in one transaction. Raises PollError, with nothing written."""
         observed = max(self._observed, changes.observed)
         with self._transaction():
             id_ = self._write_coverage(changes.source, changes.coverage)
-            digests.write_settled(self._db, id_, changes.settled)
+            segments.write(self._db, id_, changes.settled)
             self._db.executemany(
                 "DELETE FROM waiting WHERE source = ? AND hash = ?", [(id_, hash_) for hash_ in changes.done_waiting]
             )
@@ -129,11 +109,7 @@ class Store:
                 " ON CONFLICT (source, hash) DO UPDATE SET created = excluded.created, seen = excluded.seen",
                 [(id_, hash_, row.created, row.seen) for hash_, row in changes.waiting.items()],
             )
-            self._db.executemany(
-                "INSERT INTO series (account, source, model, skill, status, late, slots) VALUES (?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (account, source, model, skill, status, late) DO UPDATE SET slots = excluded.slots",
-                [(*key, array("q", values).tobytes()) for key, values in changes.series.items()],
-            )
+            new = self._write_series(changes.series)
             self._db.executemany(
                 "INSERT INTO spend VALUES (?, ?, ?)"
                 " ON CONFLICT (source, quarter) DO UPDATE SET credits = credits + excluded.credits",
@@ -149,6 +125,7 @@ class Store:
             self._set_meta("observed", str(observed))
         # Nothing from here on may fail: what is committed must become the state in memory too.
         self._ids[changes.source] = id_
+        self._series |= new
         self._observed = observed
         self._frontier[highwater.frontier_key(changes.source)] = changes.coverage.proven
         self._write_mark()
@@ -163,9 +140,8 @@ class Store:
         """Remember which families of which series have been released from 0 (bit masks). Raises PollError."""
         with self._transaction():
             self._db.executemany(
-                "UPDATE series SET released = ?"
-                " WHERE account = ? AND source = ? AND model = ? AND skill = ? AND status = ? AND late = ?",
-                [(mask, *key) for key, mask in released.items()],
+                "UPDATE series SET released = ? WHERE id = ?",
+                [(mask, self._series.get(key)) for key, mask in released.items()],
             )
         self._write_mark()
 
@@ -192,6 +168,7 @@ class Store:
             self._db.execute("UPDATE series SET released = ?", (ALL_RELEASED,))
         self._epoch = epoch
         self.recount = None
+        self._marked = False
         self._write_mark()
 
     def check(self) -> None:
@@ -233,6 +210,26 @@ class Store:
         )
         return int(written.fetchone()[0])
 
+    def _write_series(self, series: Mapping[SeriesKey, Sequence[int]]) -> dict[SeriesKey, int]:
+        """Write totals; return the numbers of the series that are new."""
+        known, new = [], []
+        for key, values in series.items():
+            slots, id_ = array("q", values).tobytes(), self._series.get(key)
+            if id_ is None:
+                new.append((*key, slots))
+            else:
+                known.append((slots, id_))
+        self._db.executemany("UPDATE series SET slots = ? WHERE id = ?", known)
+        ids = {}
+        for row in new:
+            written = self._db.execute(
+                "INSERT INTO series (account, source, model, skill, status, late, slots) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " RETURNING id",
+                row,
+            )
+            ids[SeriesKey(*row[:-1])] = int(written.fetchone()[0])
+        return ids
+
     def _add_counters(self, counters: Mapping[CounterKey, int]) -> None:
         self._db.executemany(
             "INSERT INTO counters VALUES (?, ?, ?)"
@@ -241,16 +238,7 @@ class Store:
         )
 
     def _forget(self, id_: int, coverage: Coverage) -> None:
-        """Delete ids at or before the horizon, so many at a time; they are settled whether deleted yet or not."""
-        end = (coverage.horizon // SECOND, -(2**63))
-        # A row that has vanished may come back: a listing that omitted it proves less than it seems to.
-        forgotten, values = "(mark <> ? OR second < ?)", (VANISHED, end[0] - VANISHED_KEPT)
-        cut = self._db.execute(
-            f"SELECT second, hash FROM settled WHERE source = ? AND {forgotten} ORDER BY second, hash LIMIT 1 OFFSET ?",
-            (id_, *values, PRUNE_ROWS),
-        ).fetchone()
-        end = min(end, cut) if cut else end
-        digests.delete_settled(self._db, id_, f"(second, hash) < (?, ?) AND {forgotten}", (*end, *values))
+        segments.forget(self._db, id_, coverage.horizon // SECOND)
         self._db.execute("DELETE FROM spend WHERE source = ? AND quarter < ?", (id_, spend_from(coverage)))
 
     def _notice_rollback(self, meta: Mapping[str, str], mark: HighWater | None) -> Recount | None:
@@ -286,5 +274,8 @@ class Store:
             return
         frontier = {**self._lost, **self._frontier}
         mark = HighWater(self._epoch, self._commits, frontier, self._observed)
+        # The file may hold a mark of another ledger that tells of more commits: the first one replaces it.
+        write = highwater.advance if self._marked else highwater.write
         with contextlib.suppress(OSError):  # it only helps to tell a lost ledger from a first start
-            highwater.write(self._mark_path, mark)
+            write(self._mark_path, mark)
+            self._marked = True

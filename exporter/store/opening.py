@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from exporter.store import digests, soundness
+from exporter.store import digests, segments, soundness
 from exporter.store.problems import LedgerCorrupt, LedgerError, corrupt, move_away
 from exporter.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
@@ -60,6 +60,7 @@ def prepare(db: sqlite3.Connection, path: Path, layout: str, *, lost: Mapping[st
             f" up to {VERSION}: run the newer version"
         )
     digests.provide(db)
+    segments.provide(db)
     if (tables or application or version) and (problem := soundness.problem(db, path, application, version)):
         beside = f"; the log {log.name} lay beside it" if pending else ""
         raise LedgerCorrupt(corrupt(path, problem + beside))

@@ -23,6 +23,12 @@ def list_ids(db: sqlite3.Connection) -> dict[SourceKey, int]:
     }
 
 
+def series_ids(db: sqlite3.Connection) -> dict[SeriesKey, int]:
+    """The number by which each series is known."""
+    rows = db.execute("SELECT id, account, source, model, skill, status, late FROM series")
+    return {SeriesKey(*labels): id_ for id_, *labels in rows}
+
+
 def read(db: sqlite3.Connection, path: Path, layout: Layout) -> Contents:
     """Read everything but the ids. Raises LedgerCorrupt, or what SQLite or msgspec raises."""
     names = {id_: key for key, id_ in list_ids(db).items()}

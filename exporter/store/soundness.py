@@ -6,15 +6,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from exporter.store import digests
-from exporter.store.schema import APPLICATION_ID, MIGRATIONS
+from exporter.store import digests, former, segments
+from exporter.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 CHUNK = 2**20
 
 
 def is_ours(tables: set[str]) -> bool:
     """Whether these are a ledger's tables, whatever the file says of itself."""
-    return {name for _, name, _, _ in _expected(1)} <= tables
+    return any({name for _, name, _, _ in _expected(version)} <= tables for version in range(1, VERSION + 1))
 
 
 def problem(db: sqlite3.Connection, path: Path, application: int, version: int) -> str | None:
@@ -28,7 +28,7 @@ def problem(db: sqlite3.Connection, path: Path, application: int, version: int) 
         return "its schema is not that of a ledger"
     if version < 2:
         return None  # from before digests were kept
-    tables = digests.differing(db)
+    tables = former.differing(db) if version == 2 else digests.differing(db)
     return f"not what was written to it: {', '.join(tables)}" if tables else None
 
 
@@ -48,6 +48,7 @@ def _schema(db: sqlite3.Connection) -> list[tuple[str, str, str, str | None]]:
 def _expected(version: int) -> list[tuple[str, str, str, str | None]]:
     """The schema that the migrations up to a version make."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        segments.provide(db)
         db.executescript("".join(MIGRATIONS[: max(0, version)]))
         return _schema(db)
 

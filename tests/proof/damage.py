@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from exporter.counting import layout as slots
 from exporter.counting.coverage import Coverage, Waiting
@@ -23,7 +24,9 @@ from exporter.counting.layout import Layout
 from exporter.counting.ledger import VANISHED, RowKey
 from exporter.models import MICRO, SECOND, Offender, SeriesKey, SourceKey
 from exporter.store import Changes, LedgerCorrupt, LedgerError, Store, highwater
+from exporter.store.highwater import HighWater
 from tests.clocks import START
+from tests.ledgers import ids_of
 from tests.proof.figures import Figures
 from tests.proof.ledgerlife import memory
 
@@ -121,10 +124,10 @@ def fill(store: Store, pages: Iterable[int], rows: int, held: dict[int, Content]
 def take(folder: Path, store: Store, held: dict[int, Content]) -> Sample:
     """Copy the ledger as it lies there."""
     sample = Sample({file.name: file.read_bytes() for file in folder.iterdir()}, held)
-    numbers = {(account, source): id_ for id_, account, source, _ in sample.last["sources"]}
+    ids = ids_of(sample.last["vanished"], sample.last["segments"])
+    numbers: dict[Any, Any] = {row[1:3]: row[0] for row in sample.last["sources"]}
     for source in LISTS:
-        rows = [row for row in sample.last["settled"] if row[0] == numbers[source]]
-        sample.keys[source] = [RowKey(int(str(row[1])), int(str(row[2]))) for row in rows]
+        sample.keys[source] = sorted(ids[numbers[source]])
     return sample
 
 
@@ -194,12 +197,13 @@ def flips(sample: Sample, file: str, count: int, random: Random) -> Iterator[tup
 
 
 def of_mark(sample: Sample) -> Iterator[tuple[str, bytes]]:
-    """The mark cut at every byte, with every byte zeroed, and with every bit flipped."""
+    """The mark cut at every byte, with every byte zeroed, and with every bit flipped: of both in the file."""
     whole = sample.files[MARK]
-    for at in range(len(whole)):
+    written = [at for at in range(len(whole)) if whole[at]]
+    for at in written:
         yield f"cut to {at} bytes", whole[:at]
         yield f"byte {at} zeroed", whole[:at] + b"\0" + whole[at + 1 :]
-    for bit in range(len(whole) * 8):
+    for bit in (at * 8 + bit for at in written for bit in range(8)):
         at = bit // 8
         yield f"bit {bit} flipped", whole[:at] + bytes([whole[at] ^ 1 << bit % 8]) + whole[at + 1 :]
 
@@ -256,21 +260,27 @@ def _accepted(sample: Sample, store: Store, file: str) -> tuple[Outcome, str]:
 
 
 def after_loss(sample: Sample, mark: bytes, folder: Path) -> tuple[Outcome, str]:
-    """Lose the ledger and damage its mark: the gap is known exactly, or nothing is, as on a first start."""
+    """Lose the ledger and damage its mark: the gap is known, at worst from a commit before, or nothing is."""
     for old in folder.iterdir():
         old.unlink()
-    (folder / MARK).write_bytes(sample.files[MARK])
-    undamaged = highwater.read(folder / MARK)
-    assert undamaged is not None
+    slots = (sample.files[MARK][: highwater.SLOT], sample.files[MARK][highwater.SLOT :])
+    marks: list[HighWater] = []
+    for slot in slots:
+        (folder / MARK).write_bytes(slot)
+        if (found := highwater.read(folder / MARK)) is not None:
+            marks.append(found)
+    marks.sort(key=lambda found: found.commits)
     (folder / MARK).write_bytes(mark)
     with closing(Store(folder / "ledger.db", LAYOUT)) as store:
         if store.rolled_back:
             return Outcome.WRONG, "a new ledger is taken for an older one"
         known = [store.lost_frontier(source) for source in LISTS]
-    true = [undamaged.proven[highwater.frontier_key(source)] for source in LISTS]
-    if known not in (true, [None, None]):
-        return Outcome.WRONG, f"a gap since {known}, which was since {true}"
-    return Outcome.AS_IT_WAS if known == true else Outcome.ANEW, ""
+    *before, true = ([found.proven[highwater.frontier_key(source)] for source in LISTS] for found in marks)
+    if known == true:
+        return Outcome.AS_IT_WAS, ""
+    if known in before:
+        return Outcome.OLDER, ""
+    return (Outcome.ANEW, "") if known == [None, None] else (Outcome.WRONG, f"a gap since {known}, not since {true}")
 
 
 def try_all(sample: Sample, file: str, damages: Iterable[tuple[str, bytes]], figures: Figures) -> Counter[Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -134,6 +135,7 @@ def failing(disk: FailingDisk) -> Iterator[None]:
         patch.setattr(Path, "chmod", wrapped("chmod", Path.chmod))
         patch.setattr(Path, "read_bytes", wrapped("read mark", Path.read_bytes))
         patch.setattr(os, "replace", wrapped("replace mark", os.replace))
+        patch.setattr(os, "pwrite", functools.partial(_write_mark, disk, os.pwrite))
         real_open = os.open
         patch.setattr(os, "open", lambda path, flags, *mode: _create(disk, real_open, path, flags, *mode))
         patch.setattr(highwater, "open", lambda path, mode, opener: _open_mark(disk, real_open, path), raising=False)
@@ -144,6 +146,15 @@ def _create(disk: FailingDisk, real_open: Callable[..., int], path: Any, flags: 
     if flags & os.O_CREAT:
         disk.plain("create", path)
     return real_open(path, flags, *mode)
+
+
+def _write_mark(disk: FailingDisk, real_write: Callable[..., int], file: int, data: bytes, at: int) -> int:
+    try:
+        disk.plain("write mark", os.readlink(f"/proc/self/fd/{file}"))
+    except OSError:
+        real_write(file, data[: len(data) // 2], at)
+        raise
+    return real_write(file, data, at)
 
 
 def _open_mark(disk: FailingDisk, real_open: Callable[..., int], path: Path) -> _FailingFile:

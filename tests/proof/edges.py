@@ -74,7 +74,8 @@ EDGES: Final = {
     "rows written, not committed": Edge("exporter.store.ledgerfile:Store._forget", When.AFTER, passages=4),
     "any transaction, not committed": Edge("exporter.store.ledgerfile:Store._transaction", When.ENDING, passages=12),
     "committed, not marked": Edge("exporter.store.ledgerfile:Store._write_mark", When.BEFORE, passages=4),
-    "mark written, not renamed": Edge("exporter.store.highwater:os.replace", When.BEFORE, passages=4),
+    "mark replaced, not renamed": Edge("exporter.store.highwater:os.replace", When.BEFORE),
+    "mark placed, not written": Edge("exporter.store.highwater:os.pwrite", When.BEFORE, passages=4),
     "committed, not adopted": Edge("exporter.books:Books._adopt", When.BEFORE, passages=4),
     # A publication.
     "before publishing": Edge("exporter.publisher:Publisher.publish", When.BEFORE, passages=5),

@@ -10,7 +10,7 @@ from types import ModuleType
 from exporter import books, intake
 from exporter.api import pages, serverclock
 from exporter.counting import coverage, ledger, walk
-from exporter.store import ledgerfile
+from exporter.store import ledgerfile, segments
 from tests.proof.leads import (
     AMENDED,
     BY_CHANGE,
@@ -92,7 +92,7 @@ MUTANTS = (
     ),
     _mutant(
         "counts what lies below the watermark and is not remembered",
-        (ledger, "apply", "row.created <= coverage.horizon", "row.created <= coverage.origin"),
+        (ledger, "_apply_each", "row.created <= coverage.horizon", "row.created <= coverage.origin"),
     ),
     _mutant(
         "writes the ids in one transaction and the counters in another",
@@ -161,7 +161,7 @@ MUTANTS = (
     ),
     _mutant(
         "counts pending rows",
-        (ledger, "apply", "elif row.status is Status.PENDING:", "elif row.id == '':"),
+        (ledger, "_apply_each", "elif row.status is Status.PENDING:", "elif row.id == '':"),
     ),
     _mutant(
         "counts a row again after it was pending",
@@ -176,11 +176,11 @@ MUTANTS = (
         "counts a row that was amended a second time",
         (
             ledger,
-            "apply",
+            "_apply_each",
             "            _amend(entries, key, mark, row)",
             "            _amend(entries, key, mark, row)\n"
             "            if fingerprint(row) != mark:\n"
-            "                tally.count(entries.delta, row, page.observed)",
+            "                tally.count(entries.delta, Columns.of([row]), page.observed)",
         ),
         lead=AMENDED,
     ),
@@ -188,13 +188,13 @@ MUTANTS = (
         "folds an amendment into what was counted",
         (
             ledger,
-            "apply",
+            "_apply_each",
             "            _amend(entries, key, mark, row)",
             "            _amend(entries, key, mark, row)\n"
             "            if fingerprint(row) != mark and row.credits and coverage.origin < row.created:\n"
             "                from exporter.counting.layout import CREDITS\n"
             "                known = set(entries.delta.series)\n"
-            "                tally.count(entries.delta, row, page.observed)\n"
+            "                tally.count(entries.delta, Columns.of([row]), page.observed)\n"
             "                for series, values in entries.delta.series.items():\n"
             "                    if series not in known:\n"
             "                        values[:] = [row.credits // 2 * (slot == CREDITS) for slot in range(len(values))]",
@@ -205,7 +205,7 @@ MUTANTS = (
         "counts a row again that was reopened",
         (
             ledger,
-            "apply",
+            "_apply_each",
             "if mark is not None and mark >= FIRST_FINGERPRINT:",
             "if mark is not None and mark >= FIRST_FINGERPRINT and not (is_waiting or row.status is Status.PENDING):",
         ),
@@ -213,16 +213,24 @@ MUTANTS = (
     ),
     _mutant(
         "remembers for ever which rows have vanished",
-        (ledgerfile, "Store._forget", "end[0] - VANISHED_KEPT", "0"),
+        (segments, "forget", "horizon - VANISHED_KEPT", "0"),
         lead=VANISHED,
     ),
     _mutant(
         "counts a row twice that a page shows twice",
-        (ledger, "apply", "mark = entries.settled.get(key) or marks.get(key)", "mark = marks.get(key)"),
+        (ledger, "_apply_each", "mark = entries.settled.get(key) or marks.get(key)", "mark = marks.get(key)"),
+    ),
+    _mutant(
+        "takes rows that a page shows twice for ordinary ones",
+        (ledger, "apply", "if len(set(keys)) < len(keys):", "if False:"),
+    ),
+    _mutant(
+        "takes rows that it has counted for ordinary ones",
+        (ledger, "apply", "and key not in marks", ""),
     ),
     _mutant(
         "knows rows by too short a hash",
-        (ledger, "row_key", "digest_size=8", "digest_size=1"),
+        (ledger, "row_keys", ".digest()", ".digest()[:1] * 8"),
     ),
     _mutant(
         "goes by its own clock instead of the server's",

@@ -36,7 +36,7 @@ _TOTALS = (
     "test_totals_examples",
     "test_totals_properties",
 )
-_STORE = ("test_store", "test_store_opening", "test_store_rows", "test_store_damage")
+_STORE = ("test_store", "test_store_opening", "test_store_rows", "test_store_damage", "test_store_migrations")
 _MARK = ("test_highwater", "test_highwater_lost", "test_highwater_rolled_back")
 
 TESTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -58,11 +58,13 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "counting.worst": ("test_worst",),
     "store.digests": ("test_store_digests",),
+    "store.former": ("test_store_migrations",),
     "store.highwater": _MARK,
     "store.ledgerfile": (*_STORE, *_MARK),
     "store.opening": (*_STORE, *_MARK),
     "store.problems": ("test_store_problems",),
     "store.reading": _STORE,
+    "store.segments": ("test_store_segments", "test_store_rows", "test_store_migrations"),
     "store.soundness": ("test_store_soundness",),
 }
 """The tests that must catch a module's mutants: its own, and no others, for what breaks must be said where it broke."""

@@ -107,24 +107,25 @@ class MortalDisk:
             if left is Left.NOTHING or random.random() < 0.5:  # the folder had not been synced since
                 Path(path).write_bytes(content)
 
-    def write_mark(self, path: Path, mark: HighWater) -> None:
-        """Stands in for :func:`exporter.store.highwater.write`: without power nothing is written."""
-        if self.dead:
-            raise OSError(OFF, "no power")
-        self.marks.append(mark)
-        highwater_write(path, mark)
+    def with_power(self, write: Callable[[Path, HighWater], None]) -> Callable[[Path, HighWater], None]:
+        """What stands in for a way to write the mark: without power nothing is written."""
+
+        def write_mark(path: Path, mark: HighWater) -> None:
+            if self.dead:
+                raise OSError(OFF, "no power")
+            self.marks.append(mark)
+            write(path, mark)
+
+        return write_mark
 
     def restore_mark(self, path: Path, random: Random) -> None:
         """The mark is not synced: any that was ever written may be found, or an empty file, or none."""
         path.unlink(missing_ok=True)
         found = random.choice([None, b"", *self.marks[-1:], *self.marks[-1:], *self.marks])
         if isinstance(found, HighWater):
-            highwater_write(path, found)
+            highwater.write(path, found)
         elif found is not None:
             path.write_bytes(found)
-
-
-highwater_write = highwater.write
 
 
 def _kept(changes: list[tuple[int, bytes | None]], left: Left, random: Random) -> list[tuple[int, bytes | None]]:
@@ -149,7 +150,8 @@ class Mortal(Life):
         """Live, die, and live on."""
         steps = list(self.steps())
         with pytest.MonkeyPatch.context() as patch, below(self.disk):
-            patch.setattr(highwater, "write", self.disk.write_mark)
+            for way in (highwater.write, highwater.advance):
+                patch.setattr(highwater, way.__name__, self.disk.with_power(way))
             patch.setattr(Patient, "tries", 1)
             while steps and not self.disk.dead:
                 try:

@@ -34,6 +34,7 @@ from exporter.poller import SourcePoller
 from exporter.store import Store
 from tests.clocks import FakeClock
 from tests.harness import RULES
+from tests.ledgers import ids_held
 from tests.listing import Listing
 from tests.proof.upstream import Upstream
 
@@ -155,9 +156,9 @@ class Subject:
 
     def remembered(self) -> tuple[int, int]:
         """How many ids the ledger holds: of counted rows, and of vanished ones."""
-        marks = self.store._db.execute("SELECT mark = ?, count(*) FROM settled GROUP BY 1", (VANISHED,))
-        by_kind = dict(marks.fetchall())
-        return by_kind.get(0, 0), by_kind.get(1, 0)
+        marks = [mark for ids in ids_held(self.store._db).values() for mark in ids.values()]
+        vanished = marks.count(VANISHED)
+        return len(marks) - vanished, vanished
 
     def publish_soon(self) -> None:
         """Show the totals to a scraper (the publisher's place)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from math import inf
 
 import pytest
 
+from exporter.counting.columns import Columns
 from exporter.counting.totals import Delta, Tally
-from exporter.models import SECOND, Completion, Paging
+from exporter.models import SECOND, Paging
 from tests.proof.catch_up import Outage, catch_up, outrun
 from tests.proof.conftest import Proven
 from tests.proof.timelapse_api import Arrivals
@@ -67,21 +69,23 @@ def test_mistakes_that_make_up_for_each_other_in_number_are_seen(
     right = Tally.count
     done: set[str] = set()
 
-    def count(self: Tally, delta: Delta, row: Completion, now: int) -> None:
-        instead = {"r3000": older, "r6500": younger}.get(row.id, "right")
-        done.add(instead)
-        match instead:
-            case "false":
-                right(self, delta, row, row.event_time)
-            case "true":
-                right(self, delta, row, row.event_time + 3600 * SECOND)
-            case "nowhere":
-                pass
-            case "twice":
-                right(self, delta, row, now)
-                right(self, delta, row, now)
-            case _:
-                right(self, delta, row, now)
+    def count(self: Tally, delta: Delta, page: Columns, now: int) -> None:
+        for place, (name, ended) in enumerate(zip(page.id, page.ended, strict=True)):
+            row = Columns(*([column[place]] for column in astuple(page)))
+            instead = {"r3000": older, "r6500": younger}.get(name, "right")
+            done.add(instead)
+            match instead:
+                case "false":
+                    right(self, delta, row, ended)
+                case "true":
+                    right(self, delta, row, ended + 3600 * SECOND)
+                case "nowhere":
+                    pass
+                case "twice":
+                    right(self, delta, row, now)
+                    right(self, delta, row, now)
+                case _:
+                    right(self, delta, row, now)
 
     monkeypatch.setattr(Tally, "count", count)
     result = catch_up(Outage(1, Paging.OFFSET)).count

@@ -111,7 +111,7 @@ def test_lives_die_as_told_and_leave_ledger_and_port_to_the_next(calm: Standin, 
         return nursery.live(Life(arguments=arguments, folder=str(tmp_path), log=str(log), **how))
 
     with Nursery() as nursery:
-        late = live(nursery, seconds=30.0, edge="mark written, not renamed", passage=2)
+        late = live(nursery, seconds=30.0, edge="mark replaced, not renamed")
         assert (late.code, late.at_edge) == (-signal.SIGKILL, True)
         assert (tmp_path / "ledger.db.mark.new").exists()
         short = live(nursery, seconds=0.0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.api.decode import MAX_ROWS, Decoder
-from exporter.api.fields import RowReader
+from exporter.api.fields import Column, Place, Table
 from exporter.models import Completion, FailureReason, Page, PollError, Reject, RejectReason, Status
 from tests.proof import malformed
 from tests.proof.conftest import Proven
@@ -93,11 +93,11 @@ def test_an_inconsistent_page_would_be_noticed(page: Page) -> None:
 
 
 def test_a_decoder_that_crashes_or_shortens_pages_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def shortened(self: RowReader, rows: Any) -> Any:
-        return columns(self, list(rows)[:1])
+    def shortened(self: Table, place: Place) -> Column:
+        return column(self, place)[:1]
 
-    columns = RowReader.columns
-    monkeypatch.setattr(RowReader, "columns", shortened)
+    column = Table.column
+    monkeypatch.setattr(Table, "column", shortened)
     figures = malformed.bombard(bodies=60, seed=1)
     assert any("IndexError" in problem or "rows are" in problem for problem in figures.problems)
 

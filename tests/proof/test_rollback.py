@@ -132,7 +132,7 @@ def test_trusting_a_sweep_that_the_copy_had_begun_lowers_series(monkeypatch: pyt
         sweep(self, coverage, page)
 
     monkeypatch.setattr(Intake, "_sweep", trusting)
-    figures = rollback.run(histories=1, seed=0, copies=[WITH_LOG])
+    figures = rollback.run(histories=3, seed=12, copies=[WITH_LOG])
     assert any("lower than they were published" in problem for problem in figures.problems)
 
 

@@ -26,6 +26,7 @@ from exporter.models import MICRO, SECOND
 from exporter.simulator import trace
 from exporter.simulator.trace import Arrival
 from tests.clocks import START
+from tests.ledgers import ids_held
 from tests.proof.figures import Figures
 from tests.proof.timelapse import Timelapse, TimelapseClock, timelapse
 from tests.proof.timelapse_api import TimelapseApi
@@ -250,14 +251,14 @@ def _measure(it: Timelapse, day: int) -> Size:
     def count(table: str) -> int:
         return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
-    books = it.books
+    books, vanished = it.books, count("vanished")
     return Size(
         day=day,
         ledger=it.ledger.stat().st_size,
         log=log.stat().st_size,
         rows=sum(values[slots.COMPLETIONS] for values in books.totals.values()),
-        ids=count("settled WHERE mark >= 16"),
-        vanished=count("settled WHERE mark = 1"),
+        ids=sum(map(len, ids_held(db).values())) - vanished,
+        vanished=vanished,
         waiting=count("waiting"),
         requests=count("requests"),
         counters=count("counters"),

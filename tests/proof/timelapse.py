@@ -20,12 +20,14 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import trustme
-from prometheus_client.core import Metric
 
 from exporter.books import Books
 from exporter.config import load
 from exporter.daemon import layout
+from exporter.metrics.catalog import Family
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import Snapshot
+from exporter.metrics.spelling import Values
 from exporter.metrics.telemetry import Telemetry
 from exporter.models import SECOND
 from exporter.poller import SourcePoller
@@ -90,7 +92,7 @@ class TimelapseClock(FakeClock):
 class Unseen(Exposition):
     """What is published is not rendered: in compressed time nobody scrapes, and it would take most of it."""
 
-    def publish(self, collect: Callable[[], Iterable[Metric]]) -> None:
+    def publish(self, snapshot: Snapshot, own: Iterable[tuple[Family, Values]] = ()) -> None:
         pass
 
 

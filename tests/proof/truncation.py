@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from exporter.api.budget import RequestBudget
-from exporter.api.client import ApiClient
+from exporter.api.client import ApiClient, trust_of
 from exporter.api.decode import Decoder
 from exporter.config import defaults
 from exporter.models import FailureReason, Page, PollError, Source
@@ -74,6 +74,7 @@ async def client(base_url: str, **options: Any) -> AsyncIterator[ApiClient]:
         clock=FakeClock(),
         user_agent="vlmrun-exporter/proof",
         random=Random(1),
+        trust=trust_of(None),
         **given,
     )
     try:

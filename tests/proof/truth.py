@@ -6,7 +6,7 @@ from exporter.counting import coverage as cover
 from exporter.counting.ledger import VANISHED, RowKey, row_key
 from exporter.metrics import catalog
 from exporter.models import SECOND
-from exporter.store.ledgerfile import VANISHED_KEPT
+from exporter.store.segments import QUARTER, VANISHED_KEPT
 from tests.listing import Item, Listing
 from tests.proof import gaps
 from tests.proof.firsts import Firsts
@@ -164,7 +164,8 @@ class Truth:
         assert coverage is not None
         for walk in (coverage.sweep, coverage.search):
             assert walk is None or len(walk.position.anchors) <= 8
-        recent = sum(item.created > coverage.horizon - SECOND for item in self._listing.items)
+        kept_from = coverage.horizon // (QUARTER * SECOND) * QUARTER * SECOND
+        recent = sum(item.created >= kept_from for item in self._listing.items)
         counted, vanished = subject.remembered()
         assert counted <= recent, f"{counted} ids are remembered of {recent} recent rows"
         pending = [item.created for item in self._listing.items if item.ever_pending]

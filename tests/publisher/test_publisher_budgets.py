@@ -78,3 +78,10 @@ def test_thresholds_are_shown_for_what_is_counted_after_overrides(exporter: Expo
     assert only(samples, ratio, account="acme", model="lite", skill="s") == [0.2]
     assert len(only(samples, ratio)) == 3
     assert only(samples, catalog.ERROR_BUDGET.name, account="acme") == [0.07]
+
+
+def test_thresholds_leave_with_the_list_they_are_for(exporter: Exporter) -> None:
+    exporter.count(row("a"))
+    assert only(exporter.publish(), catalog.SLOW_LOW_TOKEN_RATIO.name) == [0.2]
+    exporter.publisher.adopt(replace(TERMS, sources=frozenset({OTHER_LIST})))
+    assert only(exporter.publish(), catalog.SLOW_LOW_TOKEN_RATIO.name) == []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.alerts.drill.terms import ACCOUNT, Terms
+from exporter.counting.columns import Columns
 from exporter.counting.labels import LabelCaps
 from exporter.counting.layout import Layout
 from exporter.counting.totals import Delta, Tally, siblings
@@ -91,14 +92,12 @@ def count(plan: Plan, layout: Layout, terms: Terms) -> Iterator[tuple[int, Count
         while upcoming.created <= polled:
             waiting.append(upcoming)
             upcoming = next(items)
-        unsettled = []
-        for item in waiting:
-            if item.settled_at > polled:
-                unsettled.append(item)
-            else:
-                tallies[item.source].count(totals, _completion(item), polled)
-                counted.completions += 1
-        waiting = unsettled
+        for source, tally in tallies.items():
+            settled = [_completion(item) for item in waiting if item.source is source and item.settled_at <= polled]
+            if settled:
+                tally.count(totals, Columns.of(settled), polled)
+                counted.completions += len(settled)
+        waiting = [item for item in waiting if item.settled_at > polled]
         totals.offenders.clear()
         for key in totals.series.keys() - known:
             for sibling in siblings(key):

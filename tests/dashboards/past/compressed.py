@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -13,10 +14,14 @@ from prometheus_client.core import Metric
 
 from exporter.config import load
 from exporter.metrics import catalog
+from exporter.metrics.catalog import Family
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.snapshot import Snapshot
+from exporter.metrics.spelling import Values
 from exporter.models import SECOND
 from exporter.version import __version__
 from exporter.web.limits import Refusal
+from tests import reference_metrics
 from tests.proof.timelapse import Timelapse, TimelapseClock
 from tests.proof.timelapse_api import TimelapseApi
 
@@ -34,8 +39,9 @@ class Published(Exposition):
     def __init__(self) -> None:
         self.published: Callable[[], Iterable[Metric]] = tuple
 
-    def publish(self, collect: Callable[[], Iterable[Metric]]) -> None:
-        self.published = collect
+    def publish(self, snapshot: Snapshot, own: Iterable[tuple[Family, Values]] = ()) -> None:
+        families = tuple(own)
+        self.published = lambda: chain(reference_metrics.collect(snapshot), reference_metrics.own(families))
 
 
 class CompressedExporter(Timelapse):

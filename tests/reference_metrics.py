@@ -1,67 +1,20 @@
-"""The completion families as a collector over the committed state."""
+"""Families as prometheus_client's metrics: what our own rendering is held against, and timed against."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from urllib.parse import quote
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.core import Exemplar as WireExemplar
 
 from exporter.metrics import catalog
-from exporter.metrics.catalog import Family
-from exporter.models import MICRO, SECOND, BudgetState, Exemplar, Offender, SeriesKey
-
-EXEMPLAR_ID = re.compile(r"[!#-\[\]-~]{1,115}")
-"""Ids fit for an exemplar: OpenMetrics allows 128 characters of names and values, and parsers differ on escapes."""
-
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesView:
-    """One series as published, in the units of the ledger; None where the family is not shown yet.
-
-    A histogram is its sum and its counts per bucket (not cumulative, +Inf last); exemplars are by bucket.
-    """
-
-    completions: int
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    credits: int | None = None
-    low_token: int | None = None
-    slow_low_token: int | None = None
-    duration: HistogramView | None = None
-    time_to_first_token: HistogramView | None = None
-    output_length: HistogramView | None = None
-    cost: HistogramView | None = None
-    error_exemplar: Exemplar | None = None
-    slow_exemplar: Exemplar | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HistogramView:
-    """Sum and counts per bucket of one histogram, with the latest completion of each bucket where known."""
-
-    sum: int
-    counts: Sequence[int]
-    exemplars: Mapping[int, Exemplar] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything the completion families show. Replaced as a whole, never changed."""
-
-    series: Mapping[SeriesKey, SeriesView] = field(default_factory=dict)
-    worst: Sequence[Offender] = ()
-    budgets: Sequence[BudgetState] = ()
-    error_ratios: Mapping[str, float] = field(default_factory=dict)
-    slow_ratios: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
-    link: str = ""
-    """Template of a completion's address."""
+from exporter.metrics.catalog import Family, Kind
+from exporter.metrics.gauges import UNPRINTABLE, completion_link
+from exporter.metrics.series import EXEMPLAR_ID
+from exporter.metrics.snapshot import HistogramView, Snapshot
+from exporter.metrics.spelling import Values
+from exporter.models import MICRO, SECOND, BudgetState, Exemplar, SeriesKey
 
 
 def collect(snapshot: Snapshot) -> Iterator[Metric]:
@@ -149,21 +102,6 @@ def _worst(snapshot: Snapshot) -> GaugeMetricFamily:
     return metric
 
 
-def completion_link(template: str, offender: Offender) -> str:
-    """Fill the ``links.completion`` template; every value is percent-encoded."""
-    link = template
-    values = {
-        "id": offender.completion_id,
-        "source": offender.source,
-        "account": offender.account,
-        "model": offender.model,
-        "skill": offender.skill,
-    }
-    for name, value in values.items():
-        link = link.replace(f"{{{name}}}", quote(value, safe="", errors="replace"))
-    return link
-
-
 def _budgets(budgets: Sequence[BudgetState]) -> Iterator[GaugeMetricFamily]:
     families = (
         catalog.BUDGET,
@@ -184,3 +122,13 @@ def _budgets(budgets: Sequence[BudgetState]) -> Iterator[GaugeMetricFamily]:
         for metric, value in zip(metrics, values, strict=True):
             metric.add_metric([budget.account, budget.name], value)
     yield from metrics
+
+
+def own(families: Iterable[tuple[Family, Values]]) -> Iterator[Metric]:
+    """Yield the exporter's own families."""
+    for family, values in families:
+        kind = CounterMetricFamily if family.kind is Kind.COUNTER else GaugeMetricFamily
+        metric = kind(family.name, family.help, labels=family.labels)
+        for labels, value in values.items():
+            metric.add_metric(labels, value)
+        yield metric
