@@ -6,6 +6,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VENV_BENCH := .venv-bench
+PEERS := benchmarks/peers
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	--allow-unsafe --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
@@ -81,16 +83,26 @@ format: $(VENV)/dev.stamp  ## Format the code and fix what ruff can
 .PHONY: venv
 venv: $(VENV)/dev.stamp  ## Set up .venv with the development tools
 
+.PHONY: bench
+bench: peers  ## Measure the exporter beside its peers; writes docs/performance.md (25 minutes; ARGS=--quick: does it work?)
+	@tests/tools/install-servers "prometheus prometheus" "wrk wrk" "mtail mtail" \
+		"prometheus-pushgateway prometheus-pushgateway"
+	$(VENV_BENCH)/bin/python -m benchmarks $(ARGS)
+
+.PHONY: peers
+peers: $(VENV_BENCH)/stamp $(PEERS)/node/node_modules/stamp $(PEERS)/go/bin/stamp  ## Set up what the exporter is measured against (needs Node.js and Go)
+
 .PHONY: lock
 lock: $(VENV)/dev.stamp  ## Write requirements*.txt anew from pyproject.toml (LOCK=--upgrade for the newest versions)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "make lock: needs Python 3.11, the oldest supported: make clean && make lock PYTHON=python3.11" >&2; exit 1; }
 	$(PIP_COMPILE) $(LOCK) --output-file requirements.txt pyproject.toml
 	$(PIP_COMPILE) $(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	$(PIP_COMPILE) $(LOCK) --extra bench --constraint requirements.txt --output-file requirements-bench.txt pyproject.toml
 
 .PHONY: clean
-clean:  ## Remove .venv, node_modules, caches and builds; never ./data
-	rm -rf $(VENV) build dist dashboards/preview/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean:  ## Remove .venv*, node_modules, caches and builds; never ./data
+	rm -rf $(VENV) $(VENV_BENCH) build dist dashboards/preview/node_modules $(PEERS)/node/node_modules $(PEERS)/go/bin .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:
@@ -107,4 +119,18 @@ $(VENV)/runtime.stamp: requirements.txt | $(VENV)/pyvenv.cfg
 $(VENV)/dev.stamp: requirements-dev.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The benchmarks' own: the peers depend on half of the world, which has no place beside the development tools.
+$(VENV_BENCH)/stamp: requirements-bench.txt
+	$(PYTHON) -m venv --clear $(VENV_BENCH)
+	$(VENV_BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@
+
+$(PEERS)/node/node_modules/stamp: $(PEERS)/node/package.json $(PEERS)/node/package-lock.json
+	cd $(PEERS)/node && npm ci --no-audit --no-fund
+	@touch $@
+
+$(PEERS)/go/bin/stamp: $(PEERS)/go/go.mod $(PEERS)/go/go.sum $(wildcard $(PEERS)/go/*/*.go)
+	go build -C $(PEERS)/go -o bin/ ./...
 	@touch $@

@@ -1,0 +1,1 @@
+"""What the exporter costs, measured beside what its users would pick instead: ``make bench``."""

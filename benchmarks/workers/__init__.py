@@ -1,0 +1,1 @@
+"""The exporter's own subjects: processes that are timed, round by round, beside the peers'."""
