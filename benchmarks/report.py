@@ -30,6 +30,7 @@ def tables(results: Results, scale: Scale) -> str:
         ("The goals", _goals(results, scale)),
         ("Ingest: small rows", _ingest(results, "small")),
         ("Ingest: rows with 8 KB of content", _ingest(results, "large")),
+        ("Where the time of a row goes", _stages(results)),
         ("Ingest by what the ledger holds", _ledger(results)),
         ("Publish", _publish(results)),
         ("Scrape, by wrk", _scrape(results)),
@@ -59,6 +60,13 @@ def _ingest(results: Results, kind: str) -> str:
         for name, figure in _fastest_first(found)
     )
     return _table(("subject", "µs a row", "±", "CPU µs a row", "to the exporter"), rows)
+
+
+def _stages(results: Results) -> str:
+    found = results.under("stages/")
+    whole = sum(figure.median for figure in found.values())
+    rows = ((step, *_micro(figure), f"{figure.median / whole:.0%}") for step, figure in found.items())
+    return _table(("step", "µs a row", "±", "share"), rows)
 
 
 def _ledger(results: Results) -> str:

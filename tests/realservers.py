@@ -33,6 +33,7 @@ SERVERS: Final = {
         ("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager", "notifications by a real Alertmanager"
     ),
     "chromium": RealServer(("chromium", "chromium-browser", "google-chrome"), "chromium", "pages in a real browser"),
+    "wrk": RealServer(("wrk",), "wrk", "scrapes under load"),
 }
 
 LEFT_OUT: Final = "real server absent: "

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from benchmarks.setting import Bench
-from benchmarks.suites import daemon, growth, idle, ingest, ledger, publish, ready, scrape
+from benchmarks.suites import daemon, growth, idle, ingest, ledger, publish, ready, scrape, stages
 
 SUITES: Mapping[str, Callable[[Bench], None]] = {
     "ingest": ingest.run,
+    "stages": stages.run,
     "ledger": ledger.run,
     "publish": publish.run,
     "scrape": scrape.run,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 from benchmarks.setting import Bench
-from benchmarks.suites import daemon, growth, idle, ingest, ledger, publish, ready, scrape
+from benchmarks.suites import daemon, growth, idle, ingest, ledger, publish, ready, scrape, stages
+from benchmarks.workers.stages import REST, STEPS
 from tests import realservers
 
 
@@ -16,6 +15,11 @@ def test_ingest_counts_what_is_in_the_pages_and_so_do_the_peers_that_can_be_star
         assert measured.keys() >= {"exporter", "prometheus_client"}
     # Some peers have requirements of their own, which `make peers` sets up: they may be absent, never wrong.
     assert all("broke off" in problem or "No such file" in problem for problem in bench.results.problems.values())
+
+
+def test_every_step_of_a_page_is_timed(bench: Bench):
+    stages.run(bench)
+    assert bench.results.under("stages/").keys() == {*STEPS, REST}
 
 
 def test_a_ledger_of_every_size_gets_the_same_pages(bench: Bench):
@@ -61,7 +65,7 @@ def test_growth_is_measured_along_every_axis(bench: Bench):
 
 def test_servers_are_scraped_by_wrk_and_by_prometheus(bench: Bench):
     realservers.require("prometheus")
-    realservers.need(shutil.which("wrk") is not None, "scrapes under load (no wrk on PATH; Debian package wrk)")
+    realservers.require("wrk")
     scrape.run(bench)
     for form in ("plain", "gzip"):
         assert {"exporter/p50", "exporter/p99", "exporter/cpu"} <= bench.results.under(f"scrape/500/{form}/").keys()
