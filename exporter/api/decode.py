@@ -16,16 +16,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, compress
 from typing import Any, Final
 
 import msgspec
 
-from exporter.api import bulk
-from exporter.api.fields import ANYTHING_ELSE, Column, Place, RowReader, Table, descend
-from exporter.api.values import MAX_DURATION, BadValueError, Converter, converter, describe
+from exporter.api.candidates import Candidate, find
+from exporter.api.fields import ANYTHING_ELSE, RowReader, Table
+from exporter.api.values import MAX_DURATION, BadValueError, describe
 from exporter.foreign import one_line
 from exporter.models import Completion, FailureReason, Field, Page, PollError, Reject, RejectReason, Source, Status
 
@@ -76,21 +75,6 @@ class _Unread(msgspec.Struct, frozen=True, gc=False):
     """An object whose content does not matter."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """One path that may lead to a field's value, by way of one column of the rows' values."""
-
-    path: str
-    place: Place
-    convert: Converter
-    bulk: bulk.BulkConverter | None
-
-    def convert_all(self, raws: Column) -> Sequence[Any]:
-        """Convert a whole column. Raises BadValueError."""
-        converted = bulk.convert(self.bulk, raws) if self.bulk else None
-        return list(map(self.convert, raws)) if converted is None else converted
-
-
 class Decoder:
     """Decodes the list responses of one source. Raises ValueError for a path in `source.fields` that is not one."""
 
@@ -98,7 +82,8 @@ class Decoder:
         self._reader = RowReader(path for paths in source.fields.values() for path in paths)
         self._candidates = {
             field: tuple(
-                _candidate(self._reader, field, path, source, max_id_length) for path in source.fields.get(field, ())
+                Candidate.of(field, path, source, self._reader, max_id_length=max_id_length)
+                for path in source.fields.get(field, ())
             )
             for field in Field
         }
@@ -161,17 +146,16 @@ class Decoder:
             ]
             if not objects:
                 return (), tuple(rejects)
-        # Field by field, not row by row: most paths lead nowhere in a whole page, and are passed over at once.
         table = Table([rows[index] for index in objects])
         bad: dict[int, BadValueError] = {}
-        ids = self._column(Field.ID, table, bad)
+        ids = find(self._candidates[Field.ID], table, bad)
         _require(ids, bad, RejectReason.NO_ID, "the row has no id")
-        created = self._column(Field.CREATED, table, bad)
+        created = find(self._candidates[Field.CREATED], table, bad)
         _require(created, bad, RejectReason.BAD_TIMESTAMP, "the row has no creation time")
-        statuses = [status or self._missing_status for status in self._column(Field.STATUS, table, bad)]
+        statuses = [status or self._missing_status for status in find(self._candidates[Field.STATUS], table, bad)]
         _require(statuses, bad, RejectReason.UNKNOWN_STATUS, "the row has no status")
         unsure: dict[int, BadValueError] = {}
-        details = [self._column(field, table, unsure) for field in _DETAILS]
+        details = [find(self._candidates[field], table, unsure) for field in _DETAILS]
         for place, error in unsure.items():
             # What a pending row says beside is not final, and will be read again.
             if statuses[place] is not Status.PENDING:
@@ -188,21 +172,6 @@ class Decoder:
         ]
         return completions, tuple(sorted(rejects, key=lambda reject: reject.index))
 
-    def _column(self, field: Field, table: Table, bad: dict[int, BadValueError]) -> Sequence[Any]:
-        """Return the field's value in each row, None without one; note in `bad` what else stands there."""
-        found: Sequence[Any] = ()
-        for candidate in self._candidates[field]:
-            if found and None not in found:
-                break
-            raws = table.column(candidate.place)
-            if raws[0] is None and raws.count(None) == len(raws):
-                continue
-            try:
-                found = _convert_missing(candidate, found, raws) if found else candidate.convert_all(raws)
-            except BadValueError:
-                found = _convert_each(candidate, found or [None] * len(raws), raws, bad)
-        return found or [None] * len(table)
-
     def _digest(self, table: Table, row: int) -> bytes:
         candidates = chain.from_iterable(self._candidates.values())
         return _digest([table.column(candidate.place)[row] for candidate in candidates])
@@ -215,33 +184,6 @@ def _body_type(row_type: type[msgspec.Struct]) -> Any:
     fields: list[tuple[str, Any, Any]] = [("has_more", Any, None), ("error", Any, None)]
     fields += [(key, place, None) for key in LIST_KEYS]
     return msgspec.defstruct("Body", fields, frozen=True, gc=False) | rows | str | int | float | bool | None
-
-
-def _candidate(reader: RowReader, field: Field, path: str, source: Source, max_id_length: int) -> _Candidate:
-    place, rest = reader.slot(path)
-    convert = converter(field, path, source.statuses, max_id_length)
-    if not rest:
-        return _Candidate(path, place, convert, bulk.bulk_converter(field, path, source.statuses, max_id_length))
-    return _Candidate(path, place, lambda value: convert(descend(value, rest)), None)
-
-
-def _convert_missing(candidate: _Candidate, found: Sequence[Any], raws: Column) -> list[Any]:
-    """Convert what is not found yet. Raises BadValueError."""
-    return [candidate.convert(raw) if have is None else have for have, raw in zip(found, raws, strict=True)]
-
-
-def _convert_each(
-    candidate: _Candidate, found: Sequence[Any], raws: Column, bad: dict[int, BadValueError]
-) -> list[Any]:
-    """Convert one by one what is not found yet, and note the first thing that is wrong with each row."""
-    converted = list(found)
-    for place, raw in enumerate(raws):
-        if found[place] is None:
-            try:
-                converted[place] = candidate.convert(raw)
-            except BadValueError as error:
-                bad.setdefault(place, BadValueError(error.reason, f"{candidate.path}: {error}"))
-    return converted
 
 
 def _require(column: Sequence[Any], bad: dict[int, BadValueError], reason: RejectReason, detail: str) -> None:
