@@ -78,7 +78,7 @@ MIGRATIONS = (
     ) STRICT;
     """,
     # The ids in segments, no longer a row each: see exporter.store.segments. Quarter by quarter, because a GROUP BY
-    # would sort all ids in memory.
+    # would sort all ids in memory. Fingerprints are taken in another way since: 0 stands for one that is not known.
     """
     CREATE TABLE segments (
         id INTEGER PRIMARY KEY,
@@ -98,7 +98,7 @@ MIGRATIONS = (
     INSERT INTO vanished SELECT source, second, hash FROM settled WHERE mark = 1;
     INSERT INTO segments (source, quarter, oldest, newest, entries)
         SELECT source, quarter, quarter * 900, quarter * 900 + 899, (
-            SELECT pack_segment(hash, mark - 16, second - quarter * 900) FROM settled
+            SELECT pack_segment(hash, 0, second - quarter * 900) FROM settled
             WHERE source = held.source AND second BETWEEN quarter * 900 AND quarter * 900 + 899 AND mark <> 1
         )
         FROM (SELECT DISTINCT source, second / 900 AS quarter FROM settled WHERE mark <> 1) AS held;
