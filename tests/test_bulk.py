@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.bulk import bulk_converter, convert
-from exporter.api.values import BadValueError, converter
+from exporter.api.values import MAX_LABEL, BadValueError, converter
 from exporter.models import Field, Status
 
 STATUSES = {"success": Status.SUCCESS, "done": Status.SUCCESS, "failed": Status.ERROR, "running": Status.PENDING}
@@ -27,8 +27,8 @@ ORDINARY: dict[Field, st.SearchStrategy[Any]] = {
     Field.CREATED: st.integers(1_420_070_400, 4_102_444_799),
     Field.FINISHED: st.datetimes(FIRST, LAST).map(lambda each: f"{each.isoformat()}Z"),
     Field.STATUS: st.sampled_from(list(STATUSES)),
-    Field.MODEL: st.text(min_size=1, max_size=200),
-    Field.SKILL: st.sampled_from(["invoice", "receipt", 'a "quoted" one', "x" * 300]),
+    Field.MODEL: st.text(min_size=1, max_size=MAX_LABEL),
+    Field.SKILL: st.sampled_from(["invoice", "receipt", 'a "quoted" one', "x" * MAX_LABEL]),
 }
 """What the values of a field look like in a list that is in order."""
 
@@ -90,6 +90,14 @@ def test_times_with_any_offset_are_instants(text: str) -> None:
     assert bulk is not None
     expected = (datetime(2026, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     assert convert(bulk, [text]) == [expected]
+
+
+@pytest.mark.parametrize("field", [Field.MODEL, Field.SKILL])
+def test_long_texts_are_not_remembered(field: Field) -> None:
+    """They may be prompts, and of any size."""
+    bulk = bulk_converter(field, "x", STATUSES, MAX_ID)
+    assert bulk is not None
+    assert convert(bulk, ["short", "x" * (MAX_LABEL + 1)]) is None
 
 
 @pytest.mark.parametrize(

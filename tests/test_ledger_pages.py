@@ -27,6 +27,14 @@ def test_a_row_shown_twice_on_a_page_is_counted_once(status: Status) -> None:
     assert decide(LATER, each, each) == expected
 
 
+def test_a_row_shown_pending_and_then_finished_as_of_another_second_is_no_longer_awaited() -> None:
+    pending, done = billed(400 * SECOND, Status.PENDING), billed(401 * SECOND)
+    expected = counted(done)
+    expected.outcomes[RowOutcome.PENDING] += 1
+    expected.done_waiting = {key_of(done).hash}
+    assert decide(LATER, pending, done) == expected
+
+
 def test_a_row_shown_pending_and_then_finished_on_a_page_is_counted_and_not_awaited() -> None:
     pending, done = billed(400 * SECOND, Status.PENDING), billed(400 * SECOND)
     expected = counted(done)

@@ -21,7 +21,7 @@ from exporter.models import SECOND, Field, Status
 BulkConverter: TypeAlias = Callable[[Sequence[Any], type], Sequence[Any] | None]
 """From wire values of one type, not null, to ours; None if any of them is out of the ordinary."""
 
-_LABELS_REMEMBERED: Final = 4096
+_LABELS_REMEMBERED: Final = 1024
 """More models and skills than an account has: each is looked at once, not in every row."""
 
 
@@ -108,6 +108,9 @@ def _labels() -> BulkConverter:
     label_of = lru_cache(_LABELS_REMEMBERED)(values.label_value)
 
     def convert_all(raws: Sequence[Any], kind: type) -> Sequence[Any] | None:
-        return list(map(label_of, raws)) if kind is str and "" not in raws else None
+        # What is remembered is the text itself: none that would be cut, as a path that leads to a prompt would find.
+        if kind is not str or "" in raws or max(map(len, raws)) > values.MAX_LABEL:
+            return None
+        return list(map(label_of, raws))
 
     return convert_all

@@ -123,7 +123,7 @@ def apply(
         row.created > last and row.status is not Status.PENDING and key not in marks and key.hash not in waiting
         for key, row in zip(keys, page.rows, strict=True)
     ]
-    if len(set(keys)) < len(keys):  # a row is shown twice
+    if len({key.hash for key in keys}) < len(keys):  # a row is shown twice
         ordinary = [False] * len(keys)
     odd = [(key, row) for key, row, plain in zip(keys, page.rows, ordinary, strict=True) if not plain]
     if odd:

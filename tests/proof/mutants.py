@@ -222,7 +222,7 @@ MUTANTS = (
     ),
     _mutant(
         "takes rows that a page shows twice for ordinary ones",
-        (ledger, "apply", "if len(set(keys)) < len(keys):", "if False:"),
+        (ledger, "apply", "if len({key.hash for key in keys}) < len(keys):", "if False:"),
     ),
     _mutant(
         "takes rows that it has counted for ordinary ones",
