@@ -39,9 +39,14 @@ def spread(items: Sequence[Item], number: int) -> list[Item]:
     ]
 
 
+def needed(lines: int) -> int:
+    """How many combinations make about so many sample lines."""
+    return max(1, lines // LINES)
+
+
 def populated(ledger: Path, lines: int) -> Pipeline:
     """The exporter after a first day with so many combinations that it shows about ``lines`` sample lines."""
-    number = max(1, lines // LINES)
+    number = needed(lines)
     listing = Listing(spread(rows.items(number * ROWS), number))
     pipeline = Pipeline(ledger, Unrendered())
     while (wanted := pipeline.wanted(listing)) is not None:

@@ -68,16 +68,23 @@ def durations(folder: Path, targets: Mapping[str, Target], seconds: float) -> di
 
 def _scraped(url: str) -> Set[str]:
     """The jobs that have been scraped so far."""
-    return {series["metric"]["job"] for series in _query(url, "up")}
+    return {series["metric"]["job"] for series in _query(url, "up == 1")}
 
 
 def _seen(url: str, job: str, seconds: float) -> list[float]:
     """What was reported of a job's scrapes, the first one left out."""
-    found = _query(url, f'scrape_duration_seconds{{job="{job}"}}[{round(1000 * seconds) + 60_000}ms]')
-    values = [float(value) for series in found for _, value in series["values"]]
+    window = f'{{job="{job}"}}[{round(1000 * seconds) + 60_000}ms]'
+    up = {time for time, value in _values(url, f"up{window}") if value == "1"}
+    # A scrape that failed has a duration all the same.
+    values = [float(value) for time, value in _values(url, f"scrape_duration_seconds{window}") if time in up]
     if len(values) < 2:
-        raise SubjectError(f"Prometheus has scraped {job} {len(values)} times in {seconds:g} s")
+        raise SubjectError(f"Prometheus has scraped {job} well {len(values)} times in {seconds:g} s")
     return values[1:]
+
+
+def _values(url: str, query: str) -> list[tuple[float, str]]:
+    """The samples of a range query of one series, by time."""
+    return [(time, value) for series in _query(url, query) for time, value in series["values"]]
 
 
 def _query(url: str, query: str) -> list[dict[str, Any]]:

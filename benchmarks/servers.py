@@ -11,7 +11,7 @@ from benchmarks.exporter import Exporter, configuration
 from benchmarks.peers import subjects as peers
 from benchmarks.setting import Bench
 from benchmarks.subjects import Running, Subject, SubjectError
-from benchmarks.upstream import address, upstream
+from benchmarks.upstream import UNHURRIED, address, caught_up, upstream
 
 OURS = "exporter"
 
@@ -25,17 +25,27 @@ class Server:
 
 
 @contextmanager
+def counted(bench: Bench, lines: int) -> Iterator[Exporter]:
+    """An exporter that has counted, itself, as many combinations as make about so many sample lines.
+
+    It asks for its lists once, so that what it serves does not change any more, as between any two polls.
+    """
+    number = population.needed(lines)
+    rows = number * population.ROWS
+    folder = bench.folder(f"counted-{lines}")
+    with upstream(rows, combinations=number) as api:
+        config = configuration({"default": address(api, rows)}, folder / "ledger.db", **UNHURRIED | {"interval": "1h"})
+        with Exporter(folder, config) as exporter:
+            caught_up(exporter, rows)
+            yield exporter
+
+
+@contextmanager
 def serving(bench: Bench, lines: int) -> Iterator[dict[str, Server]]:
     """Serve about so many sample lines; a peer that cannot be started is noted as a problem and left out."""
-    folder = bench.folder(f"serving-{lines}")
-    ledger = folder / "ledger.db"
-    population.populated(ledger, lines).close()
     with ExitStack() as stack:
-        api = stack.enter_context(upstream(0))
-        # The lists are empty, and asked once: what is served does not change, as between any two polls.
-        config = configuration({"default": address(api, 0)}, ledger, interval="1h")
-        exporter = stack.enter_context(Exporter(folder, config))
-        exposition = folder / "exposition.txt"
+        exporter = stack.enter_context(counted(bench, lines))
+        exposition = bench.folder(f"serving-{lines}") / "exposition.txt"
         exposition.write_text(exporter.metrics(), encoding="utf-8")
         servers = {OURS: Server(exporter.port, exporter.pid)}
         for peer in peers.servers(exposition):

@@ -94,7 +94,10 @@ class Running:
         line = self._process.stdout.readline()
         if not line:
             raise self._broken()
-        said = json.loads(line)
+        try:
+            said = json.loads(line)
+        except ValueError as error:
+            raise SubjectError(f"{self.name}: said {line!r}, which is not JSON") from error
         assert isinstance(said, dict)
         return said
 

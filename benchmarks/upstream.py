@@ -14,9 +14,9 @@ LONGEST = 600.0
 """Seconds that a catch-up may take."""
 
 
-def upstream(number: int) -> Running:
-    """Start the API with a list of so many rows."""
-    return Running(Subject("api", worker("upstream", "--rows", number)))
+def upstream(number: int, *, combinations: int = 0) -> Running:
+    """Start the API with a list of so many rows, spread over ``combinations`` of model and skill if not 0."""
+    return Running(Subject("api", worker("upstream", "--rows", number, "--series", combinations)))
 
 
 def address(api: Running, shown: int) -> str:

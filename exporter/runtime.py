@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from pathlib import Path
 from random import Random
+from ssl import SSLContext
 
 import structlog
 
@@ -81,6 +83,7 @@ class Runtime:
         self._user_agent = user_agent
         self._on_secret = on_secret
         self._clients: list[ApiClient] = []
+        self._trusted: dict[Path | None, SSLContext] = {}
         self._timers: dict[SourceKey, Timer] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._caps = LabelCaps(config.labels.max_models, config.labels.max_skills, books.totals)
@@ -125,7 +128,6 @@ class Runtime:
         self.budgets[account.name] = budget
         allotment = Allotment(limit, {source.key: source.interval for source in account.sources})
         server_clock = ServerClock()
-        trust = trust_of(account.ca_file)
         pollers: list[SourcePoller] = []
 
         def read_key() -> str:
@@ -148,7 +150,7 @@ class Runtime:
                 timeout=self.config.poll.timeout,
                 user_agent=self._user_agent,
                 random=self._random,
-                trust=trust,
+                trust=self._trust(account.ca_file),
             )
             self._clients.append(client)
             poller = SourcePoller(
@@ -165,6 +167,12 @@ class Runtime:
             )
             pollers.append(poller)
         self.pollers.extend(pollers)
+
+    def _trust(self, ca_file: Path | None) -> SSLContext:
+        """Read the certificate authorities once for all lists that trust them: it takes tens of milliseconds."""
+        if ca_file not in self._trusted:
+            self._trusted[ca_file] = trust_of(ca_file)
+        return self._trusted[ca_file]
 
     def _intake(self, source: Source) -> Intake:
         poll = self.config.poll

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from benchmarks import bodies, population, processes, rows
+from benchmarks import bodies, processes, rows, servers
 from benchmarks.exporter import Exporter, configuration
 from benchmarks.results import Unit
 from benchmarks.setting import Bench
@@ -26,7 +26,7 @@ def run(bench: Bench) -> None:
     with upstream(bench.scale.backlog) as api:
         idle = _idle_memory(bench, api)
         _catch_up(bench, api, idle)
-        _memory_of_series(bench, api, idle)
+    _memory_of_series(bench, idle)
 
 
 def _idle_memory(bench: Bench, api: Running) -> int:
@@ -64,13 +64,10 @@ def _catch_up(bench: Bench, api: Running, idle: int) -> None:
         more("daemon/bytes a row", asked["bytes"] / number, Unit.BYTE)
 
 
-def _memory_of_series(bench: Bench, api: Running, idle: int) -> None:
-    """Bytes of a daemon that has many series, after a scrape."""
+def _memory_of_series(bench: Bench, idle: int) -> None:
+    """Bytes of a daemon that has counted many series, with their exemplars, after a scrape."""
     lines = bench.scale.lines[-1]
-    folder = bench.folder("series")
-    ledger = folder / "ledger.db"
-    population.populated(ledger, lines).close()
-    with Exporter(folder, configuration({"default": address(api, 0)}, ledger, **UNHURRIED)) as exporter:
+    with servers.counted(bench, lines) as exporter:
         exporter.scrape()
         time.sleep(bench.scale.settling)
         bench.results.note(f"daemon/memory of {lines} lines", [processes.rss(exporter.pid) - idle], Unit.BYTE)

@@ -33,16 +33,19 @@ def _accounts(bench: Bench) -> None:
     scale = bench.scale
     used: dict[int, list[float]] = {number: [] for number in scale.accounts}
     with upstream(scale.account_rows) as api:
-        folder = bench.folder("accounts")
-        with Exporter(folder, configuration({"idle": address(api, 0)}, folder / "ledger.db", **UNHURRIED)) as exporter:
-            starting = processes.cpu(exporter.pid)
         for _ in range(min(bench.rounds, STARTS)):
             for number in bench.random.sample(sorted(used), len(used)):
-                folder = bench.folder("accounts")
                 each = scale.account_rows // number
-                accounts = {f"account-{index:03}": address(api, each) for index in range(number)}
-                with Exporter(folder, configuration(accounts, folder / "ledger.db", **UNHURRIED)) as exporter:
-                    caught_up(exporter, each * number)
-                    used[number].append((processes.cpu(exporter.pid) - starting) / (each * number))
+                spent = _spent(bench, address(api, each), number, each) - _spent(bench, address(api, 0), number, 0)
+                used[number].append(spent / (each * number))
     for number, values in used.items():
         bench.results.note(f"growth/accounts/{number}", values)
+
+
+def _spent(bench: Bench, base_url: str, number: int, rows_each: int) -> float:
+    """CPU seconds of a daemon until it has counted so many rows of each of so many accounts."""
+    folder = bench.folder("accounts")
+    accounts = {f"account-{index:03}": base_url for index in range(number)}
+    with Exporter(folder, configuration(accounts, folder / "ledger.db", **UNHURRIED)) as exporter:
+        caught_up(exporter, rows_each * number)
+        return processes.cpu(exporter.pid)

@@ -29,12 +29,16 @@ def _compare(bench: Bench, kind: str, number: int, *, content: int) -> None:
     size = bodies.write(folder, items, content=content)
     bench.results.facts[f"bytes of a row, {kind}"] = f"{size / number:,.0f}"
     own = Subject(EXPORTER, worker("ingest", "--rows", number, "--content", content, "--scratch", bench.scratch))
-    others = {peer.name: peer for peer in (*peers.parsers(folder), *peers.counters(folder))}
+    parsers = {peer.name: peer for peer in peers.parsers(folder)}
+    others = {**parsers, **{peer.name: peer for peer in peers.counters(folder)}}
     subjects = [own, Subject(RENDERING, [*own.command, "--render"])]
     for name, peer in others.items():
         subjects.append(Subject(name, peer.argv, {"pages": peer.pages} if peer.pages else {}))
     for name, played in interleave(subjects, bench.rounds, bench.random).items():
         failed_tokens = name not in others or others[name].failed_tokens
+        if name not in parsers and not all(each.get("check") for each in played.rounds):
+            bench.results.problems[f"ingest/{kind}/{name}"] = played.problem or "did not say what it has counted"
+            continue
         bench.results.facts.setdefault(f"version of {name}", str(played.ready.get("version", "absent")))
         note(bench, f"ingest/{kind}/{name}", played, bodies.truth(items, failed_tokens=failed_tokens))
 

@@ -10,17 +10,18 @@ import argparse
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
 import uvicorn
 
-from benchmarks import rows
+from benchmarks import population, rows
 from benchmarks.listing import Listing
 from benchmarks.workers import protocol
 from exporter.models import SECOND
+from exporter.simulator.items import Item
 
 EMPTY = rows.encode([], has_more=False)
 COMPLETIONS = "/v1/openai/chat/completions"
@@ -29,11 +30,12 @@ Message = MutableMapping[str, Any]
 
 
 class Api:
-    """An ASGI application that serves the trace's first ``number`` completions, and keeps count."""
+    """An ASGI application that serves ``items``, and keeps count."""
 
-    def __init__(self, number: int) -> None:
-        self._items = rows.items(number)
-        self._listings = {number: Listing(self._items)} if number else {}
+    def __init__(self, items: Sequence[Item]) -> None:
+        number = len(items)
+        self._items = items
+        self._listings = {number: Listing(items)} if items else {}
         self._requests = self._bytes = 0
         now = self._listings[number].observed if number else rows.START
         self._ahead = now / SECOND - time.time()
@@ -72,8 +74,10 @@ def main() -> None:
     """Serve until the input ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--series", type=int, default=0, help="combinations of model and skill; 0: as in the trace")
     given = parser.parse_args()
-    api = Api(given.rows)
+    items = rows.items(given.rows)
+    api = Api(population.spread(items, given.series) if given.series else items)
     config = uvicorn.Config(api, log_config=None, access_log=False, lifespan="off", date_header=False)
     server = uvicorn.Server(config)
     # With its protocol named: asyncio switches off Nagle's algorithm for no others, and answers would take 40 ms.

@@ -299,8 +299,7 @@ def _observed(headers: httpx.Headers, sent: int, round_trip: int) -> tuple[int, 
 def trust_of(ca_file: Path | None) -> ssl.SSLContext:
     """Trust the certificate authorities in ``ca_file`` (PEM), or the system's if it is None.
 
-    To read them takes tens of milliseconds: lists of one account share what this returns. Raises ValueError if
-    ``ca_file`` cannot be read.
+    Clients may share what this returns. Raises ValueError if ``ca_file`` cannot be read.
     """
     try:
         return ssl.create_default_context(cafile=ca_file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from exporter.counting import layout as slots
 from exporter.counting.columns import Amounts, Columns
@@ -10,13 +11,24 @@ from exporter.counting.sheet import Sheet
 from exporter.counting.worst import WINDOW, contenders
 from exporter.models import Exemplar, Offender, SeriesKey
 
+Exemplars: TypeAlias = dict[tuple[SeriesKey, int], Exemplar]
+"""By series and slot."""
+
+
+def keep_latest(known: Exemplars, new: Exemplars) -> None:
+    """Replace those that are ``known`` by ``new`` ones that ended no earlier."""
+    for place, exemplar in new.items():
+        shown = known.get(place)
+        if shown is None or exemplar.time >= shown.time:
+            known[place] = exemplar
+
 
 class Examples:
     """What stands out among the rows of a page that is added up in a sheet."""
 
     def __init__(self, page: Columns, sheet: Sheet, keys: Sequence[SeriesKey], now: int) -> None:
         """``keys`` names the series of each group of ``sheet``; rows are counted at ``now`` (µs)."""
-        self.exemplars: dict[tuple[SeriesKey, int], Exemplar] = {}
+        self.exemplars: Exemplars = {}
         self.offenders: list[Offender] = []
         self._page = page
         self._sheet = sheet

@@ -14,7 +14,7 @@ import msgspec
 
 from exporter.counting import layout as slots
 from exporter.counting.columns import Columns
-from exporter.counting.examples import Examples
+from exporter.counting.examples import Examples, Exemplars, keep_latest
 from exporter.counting.labels import LabelCaps
 from exporter.counting.layout import Layout
 from exporter.counting.sheet import Sheet
@@ -24,7 +24,6 @@ from exporter.models import (
     SECOND,
     UNKNOWN_MODEL,
     Completion,
-    Exemplar,
     Field,
     Offender,
     SeriesKey,
@@ -76,8 +75,8 @@ class Delta:
     missing: Counter[Field] = field(default_factory=Counter)
     overflow: Counter[str] = field(default_factory=Counter)
     offenders: list[Offender] = field(default_factory=list)
-    exemplars: dict[tuple[SeriesKey, int], Exemplar] = field(default_factory=dict)
-    """The latest completion by series and slot (a bucket, or a counter)."""
+    exemplars: Exemplars = field(default_factory=dict)
+    """A completion for each slot (a bucket, or a counter): the first of its page, which is the newest created."""
 
 
 class Tally:
@@ -114,7 +113,7 @@ class Tally:
         for key, values in zip(keys, sheet.series(), strict=True):
             known = delta.series.get(key)
             delta.series[key] = values if known is None else list(map(add, known, values))
-        delta.exemplars |= examples.exemplars
+        keep_latest(delta.exemplars, examples.exemplars)
         delta.offenders += examples.offenders
         delta.spend.update(_spent(page))
         for name in MEASURED:

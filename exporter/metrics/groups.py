@@ -13,10 +13,10 @@ from exporter.metrics.snapshot import SeriesView
 from exporter.metrics.spelling import Forms, joined
 from exporter.models import SeriesKey
 
-SIZE: Final = 4
+SIZE: Final = 16
 """Series in a group, at first: larger ones compress better, smaller ones leave more as it is."""
 
-SHELF: Final = 8
+SHELF: Final = 4
 """Groups that are joined together, and again only if one of them has changed."""
 
 Keys = tuple[SeriesKey, ...]
