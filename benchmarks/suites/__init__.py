@@ -8,6 +8,7 @@ from benchmarks.setting import Bench
 from benchmarks.suites import daemon, growth, idle, ingest, ledger, publish, ready, scrape, stages
 
 SUITES: Mapping[str, Callable[[Bench], None]] = {
+    "idle": idle.run,
     "ingest": ingest.run,
     "stages": stages.run,
     "ledger": ledger.run,
@@ -15,6 +16,5 @@ SUITES: Mapping[str, Callable[[Bench], None]] = {
     "scrape": scrape.run,
     "daemon": daemon.run,
     "ready": ready.run,
-    "idle": idle.run,
     "growth": growth.run,
 }
