@@ -122,6 +122,17 @@ def test_if_one_of_two_marks_is_damaged_the_other_counts(tmp_path: Path) -> None
         assert highwater.read(path) == HighWater("e", left, {})
 
 
+def test_a_mark_as_long_as_its_place_leaves_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db.mark"
+    highwater.write(path, HighWater("", 2, {}))
+    longest = HighWater("e" * (4096 - path.stat().st_size), 2, {})
+    highwater.write(path, HighWater("e", 1, {}))
+    highwater.advance(path, longest)
+    assert highwater.read(path) == longest
+    path.write_bytes(bytes(4096) + path.read_bytes()[4096:])
+    assert highwater.read(path) == HighWater("e", 1, {})
+
+
 def test_marks_leave_no_file_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for number in range(5):

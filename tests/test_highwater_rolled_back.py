@@ -164,6 +164,19 @@ def test_what_was_lost_before_is_still_lost_after_a_rollback(path: Path) -> None
         assert (store.lost_frontier(LIST), store.lost_frontier(OTHER_LIST)) == (START + 2 * SECOND, START)
 
 
+def test_once_it_is_made_good_the_mark_is_of_the_ledger_as_it_is_now(path: Path) -> None:
+    with opened(path) as store:
+        store.commit(page(0))
+    copy = path.read_bytes()
+    with opened(path) as store:
+        for number in range(1, 9):
+            store.commit(page(number))
+    path.write_bytes(copy)
+    with opened(path) as store:
+        store.settle_rollback()
+        assert (mark_of(path).epoch, mark_of(path).commits) == (store._epoch, store._commits)
+
+
 def test_once_it_is_made_good_no_mark_of_before_counts_whatever_the_disk_does(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,13 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from exporter.counting.columns import Columns
 from exporter.counting.ledger import (
     FIRST_FINGERPRINT,
     UNKNOWN_FINGERPRINT,
     VANISHED,
     RowKey,
     fingerprint,
+    fingerprints,
     row_key,
+    row_keys,
 )
 from exporter.models import SECOND, Completion, SourceKey, Status
 from tests.builders import row
@@ -57,6 +60,13 @@ def test_a_key_tells_lists_and_ids_apart_and_nothing_else() -> None:
     assert row_key(SOURCE, amended) == row_key(SOURCE, PLAIN)
 
 
+def test_rows_have_each_its_own_key_and_fingerprint_whatever_stands_beside_them() -> None:
+    bare = Completion(id="x", created=0, status=Status.ERROR)
+    rows = [PLAIN, replace(PLAIN, id="other", input_tokens=None, credits=7), bare]
+    assert row_keys(SOURCE, rows) == [row_key(SOURCE, each) for each in rows]
+    assert fingerprints(Columns.of(rows)) == [fingerprint(each) for each in rows]
+
+
 @given(st.text(min_size=1), st.integers(0, 2**52))
 def test_any_id_has_a_key_that_sqlite_can_hold(name: str, created: int) -> None:
     key = row_key(SOURCE, row(created, name))
@@ -95,3 +105,7 @@ def test_what_is_not_counted_of_a_row_is_not_in_its_fingerprint() -> None:
 @given(st.builds(Completion, id=st.text(), created=st.integers(0, 9), status=st.sampled_from(Status)))
 def test_no_fingerprint_is_mistaken_for_a_mark(each: Completion) -> None:
     assert fingerprint(each) > UNKNOWN_FINGERPRINT >= FIRST_FINGERPRINT > VANISHED
+
+
+def test_a_row_whose_crc_is_0_is_not_taken_for_one_whose_fingerprint_is_unknown() -> None:
+    assert fingerprint(replace(PLAIN, duration=1_587_433_674)) == UNKNOWN_FINGERPRINT + 1

@@ -141,6 +141,23 @@ def test_a_vanished_row_is_remembered_for_a_week_longer(path: Path) -> None:
             assert store.marks(LIST, keys[::-1]) == dict.fromkeys(keys[kept:], mark)
 
 
+def test_the_second_in_which_the_horizon_lies_is_not_before_it(path: Path) -> None:
+    key = RowKey(FIRST_SECOND, 0)
+    week_later = (FIRST_SECOND + segments.VANISHED_KEPT) * SECOND
+    with opened(path) as store:
+        store.commit(Changes(LIST, coverage(), settled={key: VANISHED}))
+        for horizon, left in ((week_later + SECOND - 1, {key: VANISHED}), (week_later + SECOND, {})):
+            store.commit(Changes(LIST, coverage(horizon=horizon)))
+            assert store.marks(LIST, [key]) == left
+
+
+def test_of_a_new_ledger_nothing_has_to_be_loaded_before_it_is_written(path: Path) -> None:
+    with closing(Store(path, LAYOUT)) as store:
+        assert store.marks(LIST, [*page(0).settled]) == {}
+        store.commit(page(0))
+        assert store.marks(LIST, [*page(0).settled]) == page(0).settled
+
+
 def test_credit_sums_are_forgotten_after_two_months_of_any_length(path: Path) -> None:
     day = 86_400 * SECOND
     quarters = {(START - days * day) // (900 * SECOND): days + 1 for days in (0, 31, 62, 69, 71, 100)}

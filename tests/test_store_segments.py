@@ -39,6 +39,18 @@ def test_a_segment_is_what_the_next_version_can_read(db: sqlite3.Connection) -> 
     assert db.execute("SELECT * FROM vanished").fetchall() == []
 
 
+def test_ids_of_an_earlier_version_are_packed_as_those_of_today(db: sqlite3.Connection) -> None:
+    rows = f"VALUES ({-(2**63)}, 0, {2**16 - 1}), ({2**63 - 1}, {2**32 - 1}, 0)"
+    (packed,) = db.execute(f"SELECT pack_segment(column1, column2, column3) FROM ({rows})").fetchone()
+    assert packed == struct.pack("=2q2I2H", -(2**63), 2**63 - 1, 0, 2**32 - 1, 2**16 - 1, 0)
+
+
+def test_every_mark_is_found_as_it_was_written(db: sqlite3.Connection) -> None:
+    rows = {RowKey(NOON + 899 * (hash_ > 0), hash_): 16 + (2**32 - 1) * (hash_ < 0) for hash_ in HASHES}
+    segments.write(db, 1, rows)
+    assert segments.marks(db, 1, [*rows]) == rows
+
+
 def test_the_rows_of_a_page_are_one_segment_for_each_quarter_of_an_hour(db: sqlite3.Connection) -> None:
     rows = {RowKey(NOON + second, second): 16 + second for second in (1801, 1800, 1799, 950, 899, 0)}
     segments.write(db, 1, rows)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from exporter.store import digests, segments, soundness
+from exporter.store import digests, former, segments, soundness
 from exporter.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 TABLES = {"meta", "sources", "segments", "vanished", "waiting", "series", "counters", "spend", "offenders", "requests"}
@@ -70,6 +70,14 @@ def test_a_ledger_is_known_by_its_tables() -> None:
     assert not soundness.is_ours(set())
 
 
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_a_ledger_of_every_version_is_known_by_what_its_schema_names(version: int) -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        segments.provide(db)
+        db.executescript("".join(MIGRATIONS[:version]))
+        assert soundness.is_ours({name for (name,) in db.execute("SELECT name FROM sqlite_schema")})
+
+
 def test_a_ledger_that_holds_what_was_written_to_it_has_no_problem(db: sqlite3.Connection) -> None:
     assert soundness.problem(db, Disk("ledger.db"), APPLICATION_ID, VERSION) is None
 
@@ -120,6 +128,16 @@ def test_a_ledger_of_the_first_version_has_no_digests_to_be_compared_with() -> N
         db.executescript(MIGRATIONS[0])
         db.execute("INSERT INTO requests VALUES ('acme', 1)")
         assert soundness.problem(db, Path("ledger.db"), APPLICATION_ID, 1) is None
+
+
+def test_a_ledger_of_the_second_version_is_compared_with_the_digests_of_then() -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript("".join(MIGRATIONS[:2]))
+        db.executemany("INSERT INTO digests VALUES (?, 0, 0)", [(table,) for table in former.DIGESTED])
+        assert soundness.problem(db, Path("ledger.db"), APPLICATION_ID, 2) is None
+        db.execute("INSERT INTO requests VALUES ('acme', 1)")
+        said = soundness.problem(db, Path("ledger.db"), APPLICATION_ID, 2)
+        assert said == "not what was written to it: requests"
 
 
 def test_the_tables_that_differ_from_what_was_written_are_named(db: sqlite3.Connection) -> None:

@@ -130,6 +130,18 @@ def test_series_are_told_apart_by_every_label() -> None:
     assert {key[:2] for key in delta.series} == {("default", "completions"), ("other", "requests")}
 
 
+def test_what_is_counted_after_other_rows_of_a_page_is_added_to_them() -> None:
+    early, late = (row(NOW, id, model="m", skill="s", credits=credits) for id, credits in (("a", 5), ("b", 7)))
+    both, delta, adding = counted(early, late), Delta(), tally()
+    for each in (early, late):
+        adding.count(delta, Columns.of([each]), NOW)
+    assert (delta.series, delta.spend, delta.missing) == (both.series, both.spend, both.missing)
+    assert [each.completion_id for each in delta.offenders] == ["a", "b"]
+    assert delta.exemplars == {(KEY, LAYOUT.cost.sum + 1): Exemplar("b", 7, NOW)}
+    adding.count(delta, Columns.of([row(NOW, model="m", skill="s", duration=5)]), NOW)
+    assert delta.exemplars.keys() == {(KEY, LAYOUT.cost.sum + 1), (KEY, LAYOUT.duration.sum + 1)}
+
+
 # Credits by time
 
 
@@ -145,6 +157,8 @@ def test_nothing_is_spent_without_credits(credits: int | None) -> None:
     delta = Delta()
     tally().spend(delta, row(NOW, credits=credits))
     assert delta == Delta()
+    for rows in ([row(NOW, credits=credits)], [row(NOW, credits=credits), row(NOW + QUARTER, credits=credits)]):
+        assert not counted(*rows).spend, "not even 0"
 
 
 def test_errors_cost_credits_too() -> None:

@@ -77,7 +77,9 @@ def test_names_beyond_the_caps_are_other_and_reported() -> None:
 
 def test_every_row_whose_name_is_beyond_the_caps_is_reported() -> None:
     rows = [row(NOW, model=model, skill=f"of {model}") for model in ("m", "n", "o", "n")]
-    assert counted(*rows, caps=LabelCaps(1, 1)).overflow == {"model": 3, "skill": 3}
+    delta = counted(*rows, caps=LabelCaps(1, 1))
+    assert delta.overflow == {"model": 3, "skill": 3}
+    assert {key.model: values[slots.COMPLETIONS] for key, values in delta.series.items()} == {"m": 1, "other": 3}
 
 
 def test_each_account_fills_its_own_caps() -> None:

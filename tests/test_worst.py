@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.counting.worst import KEEP, REASONS, WINDOW, merge, top
+from exporter.counting.worst import KEEP, REASONS, WINDOW, contenders, merge, top
 from exporter.models import Offender
 
 NOW = 10 * WINDOW
@@ -64,6 +64,19 @@ def test_a_completion_that_may_still_become_one_of_the_worst_is_kept() -> None:
 def test_a_completion_that_enough_others_outdo_and_outlast_is_dropped() -> None:
     lasting = [offender(value, NOW) for value in (9, 8, 7)]
     assert merge(lasting, [offender(6, NOW), offender(5, NOW - 1)], NOW) == tuple(lasting)
+
+
+@pytest.mark.parametrize("soon_gone", range(KEEP))
+def test_a_completion_that_outlasts_one_of_those_that_outdo_it_is_kept(soon_gone: int) -> None:
+    outdoing = [offender(9 - place, NOW - 2 * (place == soon_gone)) for place in range(KEEP)]
+    assert merge(outdoing, [offender(1, NOW - 1)], NOW) == (*outdoing, offender(1, NOW - 1))
+    assert merge(outdoing, [offender(1, NOW - 2)], NOW) == tuple(outdoing)
+
+
+def test_rows_that_enough_others_outdo_and_outlast_are_no_contenders() -> None:
+    lasting = [(value, NOW, value) for value in (9, 8, 7)]
+    successor = (1, NOW + 1, 1)
+    assert contenders([(6, NOW, 99), successor, (5, NOW - 1, 99), *reversed(lasting)]) == [*lasting, successor]
 
 
 def test_what_others_of_another_reason_or_account_do_drops_nothing() -> None:

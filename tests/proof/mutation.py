@@ -29,24 +29,21 @@ from tests.proof import survivors
 from tests.proof.figures import Figures
 from tests.proof.survivors import PUBLISHED, ROOT, Count, Mutant, Survivor
 
-_TOTALS = (
-    "test_totals",
-    "test_totals_labels",
-    "test_totals_low_and_slow",
-    "test_totals_examples",
-    "test_totals_properties",
-)
+_TOTALS = ("test_totals", "test_totals_labels", "test_totals_low_and_slow", "test_totals_properties")
 _STORE = ("test_store", "test_store_opening", "test_store_rows", "test_store_damage", "test_store_migrations")
 _MARK = ("test_highwater", "test_highwater_lost", "test_highwater_rolled_back")
 
 TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "counting.births": ("test_births",),
     "counting.budgets": ("test_budgets",),
+    "counting.columns": ("test_columns",),
     "counting.coverage": ("test_coverage", "test_sealing"),
+    "counting.examples": ("test_examples",),
     "counting.history": ("test_history",),
     "counting.labels": ("test_labels",),
     "counting.layout": _TOTALS,
     "counting.ledger": ("test_ledger", "test_ledger_pages", "test_ledger_identity"),
+    "counting.sheet": ("test_sheet",),
     "counting.totals": _TOTALS,
     "counting.walk": (
         "test_walk",
@@ -138,12 +135,12 @@ def measure(module: str, place: Path, children: int = 1) -> Measured:
         raise RuntimeError(f"mutmut cannot run over {module}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
     count, escaped = read_results(_output(place, "results", "--all", "True"), datetime.now(UTC).date())
     mutants = [Mutant.of(module, _function(name), _output(place, "show", name)) for name in escaped]
-    return without_same_sql(Measured(module, count, tuple(mutants)))
+    return without_the_same(Measured(module, count, tuple(mutants)))
 
 
-def without_same_sql(measured: Measured) -> Measured:
-    """Leave out survivors that are no mistakes: SQL means the same in upper and lower case."""
-    survivors = tuple(mutant for mutant in measured.survivors if not mutant.same_sql)
+def without_the_same(measured: Measured) -> Measured:
+    """Leave out survivors that are the same as the original, in another case of SQL, or the same as another mutant."""
+    survivors = tuple(mutant for mutant in measured.survivors if not (mutant.same_sql or mutant.same_default))
     same = len(measured.survivors) - len(survivors)
     count = replace(measured.count, mutants=measured.count.mutants - same, survived=measured.count.survived - same)
     return Measured(measured.module, count, survivors)

@@ -16,7 +16,9 @@ HEADING: Final = "| module | mutants | killed | timed out | survived | caught | 
 REASONS: Final = ("Equivalent: ", "Harmless: ")
 """How a reason begins: no test can tell the mutant from the original, or none needs to."""
 
-_SQL = re.compile(r'''" ?(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|BEGIN|COMMIT|ROLLBACK|ON CONFLICT|WHERE)\b[^"\\]*"''')
+_SQL = re.compile(
+    r'''" ?\(?(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|BEGIN|COMMIT|ROLLBACK|ON CONFLICT|WHERE|RETURNING)\b[^"\\]*"'''
+)
 _LITERAL = re.compile(r"'[^']*'")
 _SECTION = re.compile(r"^## `(?P<module>[\w.]+)`$(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _SURVIVOR = re.compile(
@@ -58,6 +60,18 @@ class Mutant:
             (before[:start], before[end:]) == (after[:start], after[end:])
             and old.lower() == new.lower()
             and _LITERAL.findall(old[1:-1]) == _LITERAL.findall(new[1:-1])
+        )
+
+    @property
+    def same_default(self) -> bool:
+        """Whether it only spells out the default of an argument, which another mutant leaves out: the same program."""
+        if [line[:1] for line in self.change] != ["-", "+"]:
+            return False
+        before, after = (line[2:] for line in self.change)
+        return any(
+            before != after == before.replace(f"{name}=True", f"{name}={default}")
+            for name in ("strict", "deterministic")
+            for default in (None, False)
         )
 
     def __str__(self) -> str:

@@ -16,20 +16,16 @@ from tests.proof.survivors import PUBLISHED, ROOT, Count, Mutant, Survivor
 
 LIST = PUBLISHED.read_text(encoding="utf-8")
 
-DIFF = """# exporter.counting.worst.x_merge__mutmut_4: survived
+DIFF = """# exporter.counting.worst.x__stays__mutmut_4: survived
 --- exporter/counting/worst.py
 +++ exporter/counting/worst.py
 @@ -7,7 +7,7 @@
-     for offender in sorted({*known, *new}, reverse=True):
--        if offender.time <= now - WINDOW:
-+        if offender.time < now - WINDOW:
-             continue
+     if len(latest) == KEEP:
+-        if latest[0] >= time:
++        if latest[0] > time:
+             return False
 """
-MUTANT = Mutant(
-    "counting.worst",
-    "merge",
-    ("- if offender.time <= now - WINDOW:", "+ if offender.time < now - WINDOW:"),
-)
+MUTANT = Mutant("counting.worst", "_stays", ("- if latest[0] >= time:", "+ if latest[0] > time:"))
 SOUND = """# Mutants that survive
 
 | module | mutants | killed | timed out | survived | caught | measured |
@@ -40,15 +36,15 @@ SOUND = """# Mutants that survive
 
 ## `counting.worst`
 
-### `merge`
+### `_stays`
 
 ```diff
-- if offender.time <= now - WINDOW:
-+ if offender.time < now - WINDOW:
+- if latest[0] >= time:
++ if latest[0] > time:
 ```
 
 Equivalent: for the sake of this test,
-no completion ever finishes then.
+no two completions ever finish at once.
 """
 
 
@@ -91,7 +87,7 @@ def test_nothing_survives_but_what_no_test_can_tell_from_the_original() -> None:
 
 
 def test_a_mutant_is_read_from_what_mutmut_shows() -> None:
-    assert Mutant.of("counting.worst", "merge", DIFF) == MUTANT
+    assert Mutant.of("counting.worst", "_stays", DIFF) == MUTANT
 
 
 def test_a_list_is_read() -> None:
@@ -100,7 +96,7 @@ def test_a_list_is_read() -> None:
         "counting.labels": Count(4, 3, 1, 0, "2026-01-02"),
         "counting.worst": Count(48, 46, 1, 1, "2026-01-02"),
     }
-    reason = "Equivalent: for the sake of this test, no completion ever finishes then."
+    reason = "Equivalent: for the sake of this test, no two completions ever finish at once."
     assert published.survivors == (Survivor(MUTANT, reason),)
     assert list(survivors.dishonest(SOUND)) == []
 
@@ -108,15 +104,15 @@ def test_a_list_is_read() -> None:
 @pytest.mark.parametrize(
     ("said", "instead", "problem"),
     [
-        pytest.param("### `merge`", "### `merged`", "no such function", id="a function that is gone"),
-        pytest.param("- if offender.time <=", "- if offender.time ==", "lines that are not there", id="a line"),
-        pytest.param("+ if offender.time < now - WINDOW:\n", "", "what it becomes", id="half a change"),
+        pytest.param("### `_stays`", "### `_goes`", "no such function", id="a function that is gone"),
+        pytest.param("- if latest[0] >=", "- if latest[0] ==", "lines that are not there", id="a line"),
+        pytest.param("+ if latest[0] > time:\n", "", "what it becomes", id="half a change"),
         pytest.param("Equivalent: for", "For", "no reason", id="a reason of no kind"),
         pytest.param(
-            "for the sake of this test,\nno completion ever finishes then", "yes", "no reason", id="no reason"
+            "for the sake of this test,\nno two completions ever finish at once", "yes", "no reason", id="no reason"
         ),
         pytest.param(
-            "### `merge`\n", "### merge\n", "1 survivors are listed, 0 can be read", id="one that is not read"
+            "### `_stays`\n", "### _stays\n", "1 survivors are listed, 0 can be read", id="one that is not read"
         ),
         pytest.param("| 46 | 1 | 1 |", "| 46 | 0 | 2 |", "2 survived, 1 are listed", id="one that is not listed"),
         pytest.param("| 48 | 46 |", "| 50 | 46 |", "do not add up", id="a module's numbers"),
@@ -178,6 +174,8 @@ def sql(before: str, after: str) -> Mutant:
         ('db.execute("BEGIN")', 'db.execute("begin")', True),
         ('db.execute("PRAGMA journal_mode = WAL")', 'db.execute("pragma journal_mode = wal")', True),
         ('" WHERE account = ? AND source = ?",', '" WHERE ACCOUNT = ? AND SOURCE = ?",', True),
+        ('" (SELECT id FROM segments LIMIT ?)",', '" (select id from segments limit ?)",', True),
+        ('" RETURNING id",', '" returning id",', True),
         ('" WHERE account = ? AND source = ?",', '"XX WHERE account = ? AND source = ?XX",', False),
         ('" WHERE account = ? AND source = ?",', '" WHERE ACCOUNT = ? AND SOURCE < ?",', False),
         ("db.execute(\"DELETE FROM meta WHERE key = 'a'\")", "db.execute(\"delete from meta where key = 'a'\")", True),
@@ -191,11 +189,28 @@ def test_sql_in_another_case_is_the_same_but_for_its_literals(before: str, after
     assert sql(before, after).same_sql is same
 
 
-def test_a_mutant_that_is_the_same_sql_is_no_mutant() -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ("zip(a, b, strict=True)", "zip(a, b, strict=None)", True),
+        ("zip(a, b, strict=True)", "zip(a, b, strict=False)", True),
+        ("zip(a, b, strict=True)", "zip(a, b, )", False),
+        ("zip(a, b, strict=True)", "zip(a, None, strict=True)", False),
+        ("zip(a, b, strict=False)", "zip(a, b, strict=True)", False),
+        ('create_function("f", 1, f, deterministic=True)', 'create_function("f", 1, f, deterministic=False)', True),
+        ("execute(sql, done=True)", "execute(sql, done=False)", False),
+    ],
+)
+def test_what_an_argument_is_without_being_given_is_the_same_given(before: str, after: str, same: bool) -> None:
+    assert sql(before, after).same_default is same
+
+
+def test_a_mutant_that_is_the_same_as_the_original_or_another_is_no_mutant() -> None:
     same, other = sql('"BEGIN"', '"begin"'), sql('"BEGIN"', '"XXBEGINXX"')
-    measured = Measured("store.ledgerfile", Count(10, 6, 1, 3, "2026-01-02"), (same, other, same))
+    again = sql("zip(a, strict=True)", "zip(a, strict=None)")
+    measured = Measured("store.ledgerfile", Count(10, 6, 1, 3, "2026-01-02"), (same, other, again))
     expected = Measured("store.ledgerfile", Count(8, 6, 1, 1, "2026-01-02"), (other,))
-    assert mutation.without_same_sql(measured) == expected
+    assert mutation.without_the_same(measured) == expected
 
 
 # How a run is judged
