@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import os
@@ -80,7 +81,7 @@ class Exporter:
 
     def metrics(self) -> str:
         """Its exposition, as text. Raises SubjectError."""
-        return self._exposition(Accept=TEXT).decode()
+        return gzip.decompress(self._exposition(**{"Accept": TEXT, "Accept-Encoding": "gzip"})).decode()
 
     def scrape(self) -> bytes:
         """What a Prometheus gets: compressed. Raises SubjectError."""

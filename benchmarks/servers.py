@@ -15,6 +15,9 @@ from benchmarks.upstream import UNHURRIED, address, caught_up, upstream
 
 OURS = "exporter"
 
+TOLD = {"interval": "1h", "late_after": "14d"}
+"""Lists are asked once, so that what is served does not change any more; no series is doubled by late rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -26,15 +29,12 @@ class Server:
 
 @contextmanager
 def counted(bench: Bench, lines: int) -> Iterator[Exporter]:
-    """An exporter that has counted, itself, as many combinations as make about so many sample lines.
-
-    It asks for its lists once, so that what it serves does not change any more, as between any two polls.
-    """
+    """An exporter that has counted, itself, as many combinations as make about so many sample lines."""
     number = population.needed(lines)
     rows = number * population.ROWS
     folder = bench.folder(f"counted-{lines}")
     with upstream(rows, combinations=number) as api:
-        config = configuration({"default": address(api, rows)}, folder / "ledger.db", **UNHURRIED | {"interval": "1h"})
+        config = configuration({"default": address(api, rows)}, folder / "ledger.db", **UNHURRIED | TOLD)
         with Exporter(folder, config) as exporter:
             caught_up(exporter, rows)
             yield exporter

@@ -12,7 +12,7 @@ from exporter.counting.columns import Columns
 from exporter.counting.coverage import Coverage, Waiting
 from exporter.counting.history import History
 from exporter.counting.labels import LabelCaps
-from exporter.counting.ledger import Entries, RowKey, RowOutcome, apply, fingerprint, row_key
+from exporter.counting.ledger import Entries, RowKey, RowOutcome, apply, fingerprints, row_key
 from exporter.counting.totals import Delta, Tally
 from exporter.models import MICRO, SECOND, Completion, SlowLowToken, SlowLowTokenRules, SourceKey, Status
 from tests.builders import LAYOUT, page, row
@@ -50,6 +50,10 @@ def billed(created: int, status: Status = Status.SUCCESS, **values: object) -> C
     """A row with something in it to count."""
     fields = {"model": "m", "credits": 2 * MICRO, "output_tokens": 7, "duration": 5, **values}
     return row(created, "cmpl-1", status=status, **fields)
+
+
+def fingerprint(each: Completion) -> int:
+    return fingerprints(Columns.of([each]))[0]
 
 
 def key_of(each: Completion) -> RowKey:

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from exporter.counting.coverage import Coverage, Waiting
-from exporter.counting.ledger import UNKNOWN_FINGERPRINT, VANISHED, Entries, RowKey, RowOutcome, fingerprint, vanish
+from exporter.counting.ledger import UNKNOWN_FINGERPRINT, VANISHED, Entries, RowKey, RowOutcome, vanish
 from exporter.counting.totals import Delta
 from exporter.models import MICRO, SECOND, Completion, Status
 from tests.entries import (
@@ -22,6 +22,7 @@ from tests.entries import (
     counted,
     counted_beyond_lateness,
     decide,
+    fingerprint,
     finished,
     ignored,
     key_of,

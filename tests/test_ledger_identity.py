@@ -13,14 +13,13 @@ from exporter.counting.ledger import (
     UNKNOWN_FINGERPRINT,
     VANISHED,
     RowKey,
-    fingerprint,
     fingerprints,
     row_key,
     row_keys,
 )
 from exporter.models import SECOND, Completion, SourceKey, Status
 from tests.builders import row
-from tests.entries import SOURCE
+from tests.entries import SOURCE, fingerprint
 
 PLAIN = Completion(
     id="cmpl-7f3a",

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from exporter.counting import walk as walks
 from exporter.counting.coverage import Waiting
-from exporter.counting.ledger import FIRST_FINGERPRINT, Entries, RowKey, RowOutcome, apply, fingerprint
+from exporter.counting.ledger import FIRST_FINGERPRINT, Entries, RowKey, RowOutcome, apply
 from exporter.models import SECOND, Completion, Status
 from tests.builders import page, row
-from tests.entries import AT_START, LATER, NOW, billed, counted, decide, finished, key_of, tally
+from tests.entries import AT_START, LATER, NOW, billed, counted, decide, fingerprint, finished, key_of, tally
 
 # A row twice on one page
 

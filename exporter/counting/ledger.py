@@ -97,11 +97,6 @@ def fingerprints(rows: Columns) -> list[int]:
     return [FIRST_FINGERPRINT + (crc or 1) for crc in crcs]
 
 
-def fingerprint(row: Completion) -> int:
-    """What was counted of one row: see :func:`fingerprints`."""
-    return fingerprints(Columns.of([row]))[0]
-
-
 def apply(
     coverage: Coverage,
     waiting: Mapping[int, Waiting],
@@ -141,7 +136,7 @@ def _apply_each(
     coverage: Coverage,
     waiting: Mapping[int, Waiting],
     page: Page,
-    rows: Iterable[tuple[RowKey, Completion]],
+    rows: Sequence[tuple[RowKey, Completion]],
     marks: Mapping[RowKey, int],
     tally: Tally,
 ) -> None:
@@ -150,18 +145,18 @@ def _apply_each(
     begun = (walk.started for walk in (coverage.sweep, coverage.search) if walk is not None)
     seen = max((page.observed, *begun))
     new: list[Completion] = []
-    for key, row in rows:
+    for (key, row), fingerprint in zip(rows, fingerprints(Columns.of([row for _, row in rows])), strict=True):
         mark = entries.settled.get(key) or marks.get(key)
         is_waiting = key.hash in entries.waiting or (key.hash in waiting and key.hash not in entries.done_waiting)
         if mark is not None and mark >= FIRST_FINGERPRINT:
             entries.outcomes[RowOutcome.DUPLICATE] += 1
-            _amend(entries, key, mark, row)
+            _amend(entries, key, mark, fingerprint)
         elif mark is None and not is_waiting and row.created <= coverage.horizon:
             entries.outcomes[RowOutcome.SETTLED] += 1
         elif row.status is Status.PENDING:
             entries.outcomes[RowOutcome.PENDING] += 1
             entries.waiting[key.hash] = Waiting(created=row.created, seen=seen)
-        elif _settle(entries, coverage, key, row, is_waiting=is_waiting):
+        elif _settle(entries, coverage, key, row, fingerprint, is_waiting=is_waiting):
             new.append(row)
         else:
             tally.spend(entries.delta, row)
@@ -181,12 +176,14 @@ def vanish(entries: Entries, waiting: Mapping[int, Waiting], hashes: Iterable[in
     return count
 
 
-def _settle(entries: Entries, coverage: Coverage, key: RowKey, row: Completion, *, is_waiting: bool) -> bool:
+def _settle(
+    entries: Entries, coverage: Coverage, key: RowKey, row: Completion, fingerprint: int, *, is_waiting: bool
+) -> bool:
     """Settle a terminal row that was not counted before; tell whether it is to be counted now."""
     if is_waiting:
         entries.done_waiting.add(key.hash)
         entries.waiting.pop(key.hash, None)
-    entries.settled[key] = fingerprint(row)
+    entries.settled[key] = fingerprint
     if row.created <= coverage.origin:
         entries.outcomes[RowOutcome.SETTLED] += 1
         return False
@@ -196,9 +193,8 @@ def _settle(entries: Entries, coverage: Coverage, key: RowKey, row: Completion, 
     return True
 
 
-def _amend(entries: Entries, key: RowKey, mark: int, row: Completion) -> None:
+def _amend(entries: Entries, key: RowKey, mark: int, fingerprint: int) -> None:
     """Report a counted row that has changed since: once for each change, and never folded in silently."""
-    changed = fingerprint(row)
-    if changed != mark:
-        entries.settled[key] = changed
+    if fingerprint != mark:
+        entries.settled[key] = fingerprint
         entries.amended += mark != UNKNOWN_FINGERPRINT

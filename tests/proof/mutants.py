@@ -168,8 +168,8 @@ MUTANTS = (
         (
             ledger,
             "_settle",
-            "    entries.settled[key] = fingerprint(row)",
-            "    if not is_waiting:\n        entries.settled[key] = fingerprint(row)",
+            "    entries.settled[key] = fingerprint",
+            "    if not is_waiting:\n        entries.settled[key] = fingerprint",
         ),
     ),
     _mutant(
@@ -177,9 +177,9 @@ MUTANTS = (
         (
             ledger,
             "_apply_each",
-            "            _amend(entries, key, mark, row)",
-            "            _amend(entries, key, mark, row)\n"
-            "            if fingerprint(row) != mark:\n"
+            "            _amend(entries, key, mark, fingerprint)",
+            "            _amend(entries, key, mark, fingerprint)\n"
+            "            if fingerprint != mark:\n"
             "                tally.count(entries.delta, Columns.of([row]), page.observed)",
         ),
         lead=AMENDED,
@@ -189,9 +189,9 @@ MUTANTS = (
         (
             ledger,
             "_apply_each",
-            "            _amend(entries, key, mark, row)",
-            "            _amend(entries, key, mark, row)\n"
-            "            if fingerprint(row) != mark and row.credits and coverage.origin < row.created:\n"
+            "            _amend(entries, key, mark, fingerprint)",
+            "            _amend(entries, key, mark, fingerprint)\n"
+            "            if fingerprint != mark and row.credits and coverage.origin < row.created:\n"
             "                from exporter.counting.layout import CREDITS\n"
             "                known = set(entries.delta.series)\n"
             "                tally.count(entries.delta, Columns.of([row]), page.observed)\n"
