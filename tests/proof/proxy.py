@@ -210,7 +210,7 @@ class Proxy:
             self._listener = None
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
-        await self._hang_up()
+            await self._hang_up()
 
     async def _hang_up(self) -> None:
         for task in list(self._conversations):
