@@ -29,7 +29,7 @@ from exporter.store import Store
 DAY = 86_400 * SECOND
 
 LATENESS = 15 * DAY
-"""How late a row may show up: so long that a ledger of 10 million rows, 8 a second, forgets none of them."""
+"""How late a row may show up: so long that a ledger of 10 million rows, 9 a second, forgets none of them."""
 
 PUBLISH_EVERY = 10
 """Pages between two publishes, as in a daemon that may ask for one a second (exporter.poller.SHOW_EVERY)."""

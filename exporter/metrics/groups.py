@@ -58,7 +58,7 @@ class Shelf:
 class Groups:
     """Every series in the order of its labels, and what was rendered of it last.
 
-    What is outdated is replaced bit by bit, so that little is held twice.
+    What is outdated is replaced group by group: the old rendering and the new one are never both held whole.
     """
 
     def __init__(self) -> None:
