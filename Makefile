@@ -97,6 +97,7 @@ lock: $(VENV)/dev.stamp  ## Write requirements*.txt anew from pyproject.toml (LO
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "make lock: needs Python 3.11, the oldest supported: make clean && make lock PYTHON=python3.11" >&2; exit 1; }
 	$(PIP_COMPILE) $(LOCK) --output-file requirements.txt pyproject.toml
+	$(PIP_COMPILE) $(LOCK) --extra build --constraint requirements.txt --output-file requirements-build.txt pyproject.toml
 	$(PIP_COMPILE) $(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 	$(PIP_COMPILE) $(LOCK) --extra bench --constraint requirements.txt --output-file requirements-bench.txt pyproject.toml
 
