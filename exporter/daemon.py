@@ -16,7 +16,7 @@ import structlog
 
 from exporter.backend import DaemonBackend
 from exporter.books import Books
-from exporter.config import Config, ConfigError, load
+from exporter.config import Config, ConfigError, Shard, load
 from exporter.counting.layout import Layout
 from exporter.logs import Redactor
 from exporter.metrics import catalog
@@ -50,6 +50,7 @@ class Options:
     telemetry_path: str
     lifecycle: bool
     environ: Mapping[str, str]
+    shard: Shard
 
 
 def layout() -> Layout:
@@ -72,7 +73,7 @@ class Daemon:
         self._redactor = redactor
         self._reload_problem: str | None = None
         self._stopping = False
-        config = load(options.config_file, options.environ)
+        config = self._load()
         self._web = self._serve()  # before the ledger: a bad flag creates none
         try:
             self._store = Store(config.ledger.path, layout())
@@ -109,6 +110,7 @@ class Daemon:
                 self._runtime.start()
             # Ignored until now: the configuration was just read.
             loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+            self._describe_shard()
             self._describe_ledger()
             log.info("listening", addresses=list(self._options.listen_addresses), ports=list(self._web.ports))
             started()
@@ -133,10 +135,15 @@ class Daemon:
             self._note_reload(ok)
             if ok:
                 log.info("configuration reloaded")
+                self._describe_shard()
             else:
                 log.error("configuration not reloaded, the old one stays in force", problem=self._reload_problem)
             self._publisher.publish()
             return self._reload_problem
+
+    def _load(self) -> Config:
+        """Read this shard's part of the configuration. Raises ConfigError."""
+        return self._options.shard.part_of(load(self._options.config_file, self._options.environ))
 
     def _serve(self) -> WebServer:
         """Prepare the web side, which asks for everything else when it is asked itself. Raises ValueError."""
@@ -184,6 +191,13 @@ class Daemon:
             on_secret=self._redactor.add,
         )
 
+    def _describe_shard(self) -> None:
+        """Log which accounts are this exporter's, if it shares them with others."""
+        shard = self._options.shard
+        if shard.count > 1:
+            accounts = [account.name for account in self._runtime.config.accounts]
+            log.info("one of several shards", index=shard.index, count=shard.count, accounts=accounts)
+
     def _describe_ledger(self) -> None:
         """Log where counters begin, unless they simply go on."""
         store, ledger = self._store, str(self._store.path)
@@ -206,7 +220,7 @@ class Daemon:
 
     async def _reload(self) -> str | None:
         try:
-            config = load(self._options.config_file, self._options.environ)
+            config = self._load()
             if config.ledger.path != self._runtime.config.ledger.path:
                 return "ledger.path cannot be changed by a reload: restart the exporter"
             fresh = self._build(config)

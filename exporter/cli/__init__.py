@@ -6,9 +6,11 @@ Exit codes: 0 after SIGTERM or SIGINT, 1 if it cannot run (ledger, address), 2 i
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 __all__ = ["main"]
 
@@ -18,6 +20,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A reload may be asked for as soon as the process is there, and SIGHUP kills by default: it is ignored until there
     # is something to reload. The imports are most of a start, hence their place.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # SIGTERM likewise: until the command handles it there is nothing to drain. By default it would kill, or be ignored
+    # where the process is the first of a container.
+    signal.signal(signal.SIGTERM, _leave)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["healthcheck"]:
+        from exporter.cli import healthcheck
+
+        return healthcheck.run(given[1:], os.environ)
     from exporter.cli import commands
 
-    return commands.run(sys.argv[1:] if arguments is None else arguments)
+    return commands.run(given)
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    raise SystemExit(0)

@@ -13,9 +13,10 @@ from typing import Any
 from exporter.cli import alerts, exits
 from exporter.cli import flags as flag_names
 from exporter.cli.demo import demo, simulate
-from exporter.cli.flags import COMMANDS, Flags, optional_path
+from exporter.cli.flags import COMMANDS, Flags, optional_path, whole_number
+from exporter.cli.hardening import forbid_core_dumps
 from exporter.clock import SystemClock
-from exporter.config import ConfigError, check_secrets, load
+from exporter.config import ConfigError, Shard, check_secrets, load
 from exporter.daemon import CannotRun, Daemon, Options
 from exporter.logs import Redactor, configure
 from exporter.simulator import SCENARIOS
@@ -39,10 +40,11 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         environ,
         prog="vlmrun-exporter",
         description="Prometheus exporter for VLM Run: counts every completion exactly once.",
-        epilog="Commands: serve (the default), demo, simulate, alerts; each has its own --help.",
+        epilog="Commands: serve (the default), demo, simulate, alerts, healthcheck; each has its own --help.",
     )
     flags.add("config.file", default="", help="YAML configuration; without it built-in defaults and VLMRUN_API_KEY")
     flags.add_switch("config.check", help="check the configuration and exit: 0 if it is good, 2 if not")
+    flag_names.add_shard(flags)
     flag_names.add_web(flags)
     flag_names.add_logging(flags)
     flag_names.add_version(flags)
@@ -50,6 +52,10 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     config_file = optional_path(values["config.file"])
     if values["config.check"]:
         return _check(config_file, environ)
+    try:
+        shard = Shard(*(whole_number(values[flag], flag) for flag in ("shard.index", "shard.count")))
+    except ValueError as error:
+        return exits.fail(error, exits.USAGE)
     redactor = configure(values["log.level"], values["log.format"])
     options = Options(
         config_file=config_file,
@@ -57,6 +63,7 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         telemetry_path=values["web.telemetry-path"],
         lifecycle=values["web.enable-lifecycle"],
         environ=environ,
+        shard=shard,
     )
 
     async def serve() -> None:
@@ -115,6 +122,7 @@ def _add_simulation(flags: Flags) -> None:
 
 
 def _daemon(options: Options, redactor: Redactor) -> Daemon:
+    forbid_core_dumps()
     daemon = Daemon(options, clock=SystemClock(), redactor=redactor)
     gc.freeze()  # modules and configuration are there to stay: to look for garbage among them costs more than a page
     return daemon

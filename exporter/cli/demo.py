@@ -13,6 +13,7 @@ from typing import Any
 
 from exporter.cli.flags import positive_number, whole_number
 from exporter.clock import SystemClock
+from exporter.config import Shard
 from exporter.daemon import CannotRun, Daemon, Options
 from exporter.simulator import SimulatorOptions, run
 from exporter.simulator.faults import Limits
@@ -60,6 +61,7 @@ async def demo(values: Mapping[str, Any], environ: Mapping[str, str], daemon: Ca
                 telemetry_path=values["web.telemetry-path"],
                 lifecycle=values["web.enable-lifecycle"],
                 environ={**environ, KEY_VARIABLE: key},
+                shard=Shard(),
             )
         )
         control = base_url.removesuffix("/v1") + "/simulator"

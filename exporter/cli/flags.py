@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exporter.logs import FORMATS, LEVELS
 from exporter.version import __version__
 
 PREFIX = "VLMRUN_EXPORTER_"
 DEFAULT_ADDRESS = ":9877"
-COMMANDS = ("serve", "demo", "simulate", "alerts")
+COMMANDS = ("serve", "demo", "simulate", "alerts", "healthcheck")
 
 
 def variable(flag: str) -> str:
@@ -81,13 +80,22 @@ def add_version(flags: Flags) -> None:
 
 def add_logging(flags: Flags) -> None:
     """Add the flags of logging."""
+    from exporter.logs import FORMATS, LEVELS  # structlog takes longer to import than a health check to run
+
     flags.add("log.level", default="info", help="least severe messages to log", choices=LEVELS)
     flags.add("log.format", default="logfmt", help="format of the log", choices=FORMATS)
+
+
+def add_shard(flags: Flags) -> None:
+    """Add the flags of sharding."""
+    flags.add("shard.count", default="1", help="number of exporters that share the accounts of the configuration")
+    flags.add("shard.index", default="0", help="which of them this one is, counted from 0")
 
 
 def add_web(flags: Flags) -> None:
     """Add the flags of the web server."""
     flags.add_list("web.listen-address", default=DEFAULT_ADDRESS, help="HOST:PORT to listen on")
+    flags.add("web.config.file", default="", help="exporter-toolkit's web configuration: TLS, users, limits")
     flags.add("web.telemetry-path", default="/metrics", help="path of the metrics")
     flags.add_switch("web.enable-lifecycle", help="allow POST /-/reload")
 

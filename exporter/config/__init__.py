@@ -9,6 +9,7 @@ from exporter.config.problems import ConfigError
 from exporter.config.resolved import Account, Config
 from exporter.config.schema import Budget, Labels, Ledger, Links, Metrics, Period, Poll, Slo
 from exporter.config.secrets import SecretError, SecretRef
+from exporter.config.shards import Shard
 
 __all__ = [
     "Account",
@@ -23,6 +24,7 @@ __all__ = [
     "Poll",
     "SecretError",
     "SecretRef",
+    "Shard",
     "Slo",
     "check_secrets",
     "load",

@@ -24,16 +24,16 @@ LINKS = "vlmrun_exporter_links_info"
 POLLS = "vlmrun_exporter_polls_total"
 COUNTED = "vlmrun_completions_total"
 
-IMPORTS_SIGHUP = """\
+IMPORTS_SIGNAL = """\
 import os, signal, sys
 class Finder:
     def find_spec(self, name, path, target=None):
         if name == "exporter.daemon":
-            print("SIGHUP comes", flush=True)
-            os.kill(os.getpid(), signal.SIGHUP)
+            print("{name} comes", flush=True)
+            os.kill(os.getpid(), signal.{name})
 sys.meta_path.insert(0, Finder())
 """
-"""Sends the process SIGHUP once it imports what it runs."""
+"""Sends the process a signal once it imports what it runs."""
 
 NEVER_ENDING = drip(answer().replace(b"content-length: 2", b"transfer-encoding: chunked"), b"1\r\n \r\n")
 
@@ -163,15 +163,25 @@ def test_sighup_while_it_stops_starts_nothing(tmp_path: Path) -> None:
             assert 'msg="configuration reloaded"' not in exporter.logs
 
 
+def signalled_while_imported(number: signal.Signals, folder: Path) -> dict[str, str]:
+    """Return an environment in which the exporter sends itself a signal before it can handle any."""
+    (folder / "sitecustomize.py").write_text(IMPORTS_SIGNAL.format(name=number.name), encoding="ascii")
+    return environment(PYTHONPATH=f"{folder}:{ROOT}")
+
+
 def test_sighup_while_it_is_being_imported_does_not_kill_it(tmp_path: Path) -> None:
-    slow = tmp_path / "sitecustomize.py"
-    slow.write_text(IMPORTS_SIGHUP, encoding="ascii")
     with upstream() as server:
         config = write(tmp_path / "config.yaml", configuration(f"{server.url}/v1", tmp_path))
-        environ = environment(PYTHONPATH=f"{tmp_path}:{ROOT}")
-        with Exporter(config, environ=environ) as exporter:
+        with Exporter(config, environ=signalled_while_imported(signal.SIGHUP, tmp_path)) as exporter:
             exporter.ready()
             assert "SIGHUP comes" in exporter.logs
+
+
+def test_sigterm_while_it_is_being_imported_ends_it_cleanly(tmp_path: Path) -> None:
+    config = write(tmp_path / "config.yaml", configuration("http://127.0.0.1:9/v1", tmp_path))
+    with Exporter(config, environ=signalled_while_imported(signal.SIGTERM, tmp_path)) as exporter:
+        assert exporter.exit().code == 0
+        assert exporter.logs == "SIGTERM comes\n"
 
 
 def test_a_reload_over_http_needs_the_flag(calm: Standin, tmp_path: Path) -> None:

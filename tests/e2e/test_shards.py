@@ -1,0 +1,38 @@
+"""Several exporters of one configuration: together they count every account once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.e2e.process import KEY, Exporter, configuration, run, write
+from tests.e2e.standin import Standin
+
+ACCOUNTS = ("red", "green", "blue")
+
+
+def test_shards_divide_the_accounts_among_them(calm: Standin, tmp_path: Path) -> None:
+    polled = []
+    for index in range(4):
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        # A shard needs the keys of its own accounts alone.
+        for name in ACCOUNTS:
+            (folder / name).write_text(KEY, encoding="ascii")
+        accounts = [{"name": name, "base_url": calm.url, "api_key": {"file": str(folder / name)}} for name in ACCOUNTS]
+        document = configuration(calm.url, folder, accounts=accounts)
+        with Exporter(write(folder / "config.yaml", document), f"--shard.index={index}", "--shard.count=4") as exporter:
+            exporter.ready()
+            polled.append({sample.labels["account"] for sample in exporter.scrape().samples("vlmrun_exporter_auth_ok")})
+            if not polled[-1]:
+                assert "No sources are configured" in exporter.get("/").text
+    assert polled == [{"green"}, set(), {"red"}, {"blue"}]
+
+
+def test_a_bad_shard_is_explained_in_one_line(tmp_path: Path) -> None:
+    end = run("--shard.index=one", cwd=tmp_path)
+    assert (end.returncode, end.stdout, end.stderr) == (
+        2,
+        "",
+        "vlmrun-exporter: --shard.index: 'one' is no whole number\n",
+    )
+    assert not list(tmp_path.iterdir())
