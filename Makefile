@@ -39,7 +39,7 @@ mutants: $(VENV)/dev.stamp  ## mutmut: do tests catch every small mistake in the
 	$(BIN)/python -m tests.proof.mutation $(ARGS)
 
 .PHONY: check
-check: check-style check-types check-layers check-prometheus  ## Lint, check types, layers and Prometheus files
+check: check-style check-types check-layers check-prometheus check-image  ## Lint, check types, layers and what is deployed
 
 .PHONY: check-style
 check-style: $(VENV)/dev.stamp  ## ruff: lint and format
@@ -58,9 +58,27 @@ check-layers: $(VENV)/dev.stamp  ## import-linter: who may import whom
 check-prometheus: servers  ## promtool and amtool: the rules, and Alertmanager's example
 	tests/tools/check-prometheus
 
+.PHONY: check-image
+check-image: $(VENV)/dev.stamp  ## hadolint: the Dockerfile; the Compose files against the Compose specification
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml deploy/compose/account.yaml
+
 .PHONY: lint-extra
 lint-extra: $(VENV)/dev.stamp servers  ## Other people's tools, built with Go, over rules/ and dashboards/: pint, promtool 3, dashboard-linter
 	tests/tools/lint-extra
+
+.PHONY: image
+image:  ## Build the image vlmrun-exporter:local, with docker, podman or buildah
+	@engine=$$(command -v docker || command -v podman || command -v buildah) || \
+		{ echo "make image: none of docker, podman, buildah is on PATH" >&2; exit 1; }; \
+	case $$engine in */docker) format= ;; *) format=--format=docker ;; esac; \
+	"$$engine" build $$format --build-arg VERSION=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/version.py) \
+		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) --tag vlmrun-exporter:local $(ARGS) .
+
+.PHONY: image-test
+image-test: $(VENV)/dev.stamp  ## Build the image without an engine or a registry, and try it (root on Debian; 3 minutes)
+	@tests/tools/install-servers "buildah buildah" "debootstrap debootstrap"
+	$(BIN)/python -m pytest --durations=5 tests/image/prove_image.py $(ARGS)
 
 .PHONY: dashboards
 dashboards: $(VENV)/dev.stamp  ## Write dashboards/*.json and the ConfigMaps anew from dashboards/source
