@@ -39,7 +39,7 @@ mutants: $(VENV)/dev.stamp  ## mutmut: do tests catch every small mistake in the
 	$(BIN)/python -m tests.proof.mutation $(ARGS)
 
 .PHONY: check
-check: check-style check-types check-layers check-prometheus check-image  ## Lint, check types, layers and what is deployed
+check: check-style check-types check-layers check-prometheus check-image check-supply  ## Lint, check types, layers and what is deployed
 
 .PHONY: check-style
 check-style: $(VENV)/dev.stamp  ## ruff: lint and format
@@ -62,6 +62,27 @@ check-prometheus: servers  ## promtool and amtool: the rules, and Alertmanager's
 check-image: $(VENV)/dev.stamp  ## hadolint: the Dockerfile; the Compose files against the Compose specification
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml deploy/compose/account.yaml
+
+.PHONY: check-supply
+check-supply: $(VENV)/dev.stamp  ## Workflows: zizmor and their schemas; known vulnerabilities of what is locked: pip-audit
+	$(BIN)/zizmor --offline --no-progress --quiet --persona=pedantic .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/python -m release.audit requirements.txt requirements-build.txt requirements-dev.txt
+
+.PHONY: dist
+dist: $(VENV)/dev.stamp  ## Build wheel and sdist into dist/, the same bytes from the same tree
+	rm -rf dist
+	$(BIN)/python -m hatchling build --directory dist
+
+.PHONY: sbom
+sbom: $(VENV)/dev.stamp  ## Write dist/sbom.cdx.json, the bill of materials of what is shipped (CycloneDX)
+	@mkdir -p dist
+	$(BIN)/python -m release.sbom >dist/sbom.cdx.json
+
+.PHONY: release-notes
+release-notes: $(VENV)/dev.stamp  ## Print the notes of a release, or what is missing for it: VERSION=1.2.3
+	@$(BIN)/python -m release.notes $(VERSION)
 
 .PHONY: lint-extra
 lint-extra: $(VENV)/dev.stamp servers  ## Other people's tools, built with Go, over rules/ and dashboards/: pint, promtool 3, dashboard-linter
@@ -115,7 +136,7 @@ lock: $(VENV)/dev.stamp  ## Write requirements*.txt anew from pyproject.toml (LO
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "make lock: needs Python 3.11, the oldest supported: make clean && make lock PYTHON=python3.11" >&2; exit 1; }
 	$(PIP_COMPILE) $(LOCK) --output-file requirements.txt pyproject.toml
-	$(PIP_COMPILE) $(LOCK) --extra build --constraint requirements.txt --output-file requirements-build.txt pyproject.toml
+	$(PIP_COMPILE) $(LOCK) --only-build-deps --build-deps-for=wheel --output-file requirements-build.txt pyproject.toml
 	$(PIP_COMPILE) $(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 	$(PIP_COMPILE) $(LOCK) --extra bench --constraint requirements.txt --output-file requirements-bench.txt pyproject.toml
 
