@@ -39,7 +39,7 @@ mutants: $(VENV)/dev.stamp  ## mutmut: do tests catch every small mistake in the
 	$(BIN)/python -m tests.proof.mutation $(ARGS)
 
 .PHONY: check
-check: check-style check-types check-layers check-prometheus check-image check-supply  ## Lint, check types, layers and what is deployed
+check: check-style check-types check-layers check-prometheus check-image check-kubernetes check-supply  ## Lint, check types, layers and what is deployed
 
 .PHONY: check-style
 check-style: $(VENV)/dev.stamp  ## ruff: lint and format
@@ -63,6 +63,10 @@ check-image: $(VENV)/dev.stamp  ## hadolint: the Dockerfile; the Compose files a
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml deploy/compose/account.yaml
 
+.PHONY: check-kubernetes
+check-kubernetes: $(VENV)/dev.stamp  ## Render deploy/kubernetes; schemas of Kubernetes and the Prometheus Operator, Pod Security
+	$(BIN)/python -m tests.kubernetes
+
 .PHONY: check-supply
 check-supply: $(VENV)/dev.stamp  ## Workflows: zizmor and their schemas; known vulnerabilities of what is locked: pip-audit
 	$(BIN)/zizmor --offline --no-progress --quiet --persona=pedantic .github
@@ -85,8 +89,12 @@ release-notes: $(VENV)/dev.stamp  ## Print the notes of a release, or what is mi
 	@$(BIN)/python -m release.notes $(VERSION)
 
 .PHONY: lint-extra
-lint-extra: $(VENV)/dev.stamp servers  ## Other people's tools, built with Go, over rules/ and dashboards/: pint, promtool 3, dashboard-linter
+lint-extra: $(VENV)/dev.stamp servers  ## Other people's tools, built with Go, over rules, dashboards, workflows and manifests
 	tests/tools/lint-extra
+
+.PHONY: kubernetes
+kubernetes: $(VENV)/dev.stamp  ## Write the generated manifests of deploy/kubernetes anew from rules/
+	$(BIN)/python -m deploy.source
 
 .PHONY: image
 image:  ## Build the image vlmrun-exporter:local, with docker, podman or buildah

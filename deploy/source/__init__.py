@@ -1,0 +1,1 @@
+"""What writes the generated manifests of deploy/kubernetes."""

@@ -1,0 +1,1 @@
+"""What is in deploy/kubernetes: rendered as kubectl does, and checked without a cluster."""
