@@ -24,10 +24,14 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.telemetry import Telemetry
 from exporter.models import MICRO, SECOND, Clock, PollError
 from exporter.publisher import Publisher
+from exporter.reloads import Reloads
 from exporter.runtime import Runtime, terms
 from exporter.store import LedgerError, Store
 from exporter.version import __version__
+from exporter.web.access import AccessFile
+from exporter.web.admission import admitting_server
 from exporter.web.app import create_app
+from exporter.web.guard import Denial
 from exporter.web.limits import Limits, Refusal
 from exporter.web.server import WebServer
 
@@ -51,6 +55,7 @@ class Options:
     lifecycle: bool
     environ: Mapping[str, str]
     shard: Shard
+    web_config_file: Path | None = None
 
 
 def layout() -> Layout:
@@ -73,6 +78,7 @@ class Daemon:
         self._redactor = redactor
         self._reload_problem: str | None = None
         self._stopping = False
+        self._reloads = Reloads(self._reload)
         config = self._load()
         self._web = self._serve()  # before the ledger: a bad flag creates none
         try:
@@ -93,6 +99,11 @@ class Daemon:
         """The ports listened on, once running."""
         return self._web.ports
 
+    @property
+    def scheme(self) -> str:
+        """``https``, or ``http`` without TLS."""
+        return self._web.scheme
+
     async def run(self, started: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGTERM or SIGINT, or until cancelled. Raises CannotRun if an address cannot be bound."""
         loop = asyncio.get_running_loop()
@@ -100,25 +111,29 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.set_exception_handler(self._unhandled)
-        self._reload_lock = asyncio.Lock()
         try:
-            async with self._reload_lock:  # a reload that starts pollers, before these have started, would double them
+            async with self._reloads.turn:  # a reload that starts pollers, before these have started, would double them
                 try:
                     await self._web.start()
                 except OSError as error:
                     raise CannotRun(str(error)) from None
                 self._runtime.start()
             # Ignored until now: the configuration was just read.
-            loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+            loop.add_signal_handler(signal.SIGHUP, self._reloads.soon)
             self._describe_shard()
             self._describe_ledger()
-            log.info("listening", addresses=list(self._options.listen_addresses), ports=list(self._web.ports))
+            log.info(
+                "listening",
+                addresses=list(self._options.listen_addresses),
+                ports=list(self._web.ports),
+                scheme=self._web.scheme,
+            )
             started()
             await stop.wait()
             log.info("stopping")
         finally:
             self._stopping = True
-            async with self._reload_lock:  # a reload under way has replaced the runtime by then
+            async with self._reloads.turn:  # a reload under way has replaced the runtime by then
                 await self._runtime.stop()
             await self._web.stop(DRAIN_SECONDS)
             with suppress(PollError):  # they are only the exporter's own; the ledger's state is saved page by page
@@ -127,26 +142,17 @@ class Daemon:
 
     async def reload(self) -> str | None:
         """Put the configuration file in force; all or nothing. Returns what is wrong with it, or None."""
-        async with self._reload_lock:
-            if self._stopping:
-                return "the exporter is stopping"
-            self._reload_problem = await self._reload()
-            ok = self._reload_problem is None
-            self._note_reload(ok)
-            if ok:
-                log.info("configuration reloaded")
-                self._describe_shard()
-            else:
-                log.error("configuration not reloaded, the old one stays in force", problem=self._reload_problem)
-            self._publisher.publish()
-            return self._reload_problem
+        return await asyncio.shield(self._reloads.soon())
 
     def _load(self) -> Config:
         """Read this shard's part of the configuration. Raises ConfigError."""
         return self._options.shard.part_of(load(self._options.config_file, self._options.environ))
 
     def _serve(self) -> WebServer:
-        """Prepare the web side, which asks for everything else when it is asked itself. Raises ValueError."""
+        """Prepare the web side, which asks for everything else when it is asked itself.
+
+        Raises ConfigError, ValueError.
+        """
         self._exposition = Exposition()
         backend = DaemonBackend(
             runtime=lambda: self._runtime,
@@ -159,8 +165,21 @@ class Daemon:
             version=__version__,
             revision=_revision(self._options.environ),
         )
-        app = create_app(backend, telemetry_path=self._options.telemetry_path, lifecycle=self._options.lifecycle)
-        return WebServer(app, self._options.listen_addresses, Limits(), self._refused)
+        options = self._options
+        app = create_app(backend, telemetry_path=options.telemetry_path, lifecycle=options.lifecycle)
+        if options.web_config_file is None:
+            self._access = None
+            return WebServer(app, options.listen_addresses, Limits(), self._refused)
+        self._access = AccessFile(options.web_config_file, self._note_web_reload)
+        return admitting_server(
+            app,
+            self._access,
+            options.listen_addresses,
+            Limits(),
+            monotonic=self._clock.monotonic,
+            on_refused=self._refused,
+            on_denied=lambda reason: self._telemetry.count(catalog.REFUSED_REQUESTS, reason),
+        )
 
     def _compose(self, config: Config) -> None:
         books = Books(self._store, layout())
@@ -174,7 +193,6 @@ class Daemon:
             terms=terms(config),
         )
         self._runtime = self._build(config)
-        self._tasks: set[asyncio.Task[str | None]] = set()
         self._describe()
         self._note_reload(True)
 
@@ -219,6 +237,23 @@ class Daemon:
             log.info("a new ledger: counters begin at 0", ledger=ledger)
 
     async def _reload(self) -> str | None:
+        if self._stopping:
+            return "the exporter is stopping"
+        self._reload_problem = await self._replace_runtime()
+        ok = self._reload_problem is None
+        self._note_reload(ok)
+        if ok:
+            log.info("configuration reloaded")
+            self._describe_shard()
+        else:
+            log.error("configuration not reloaded, the old one stays in force", problem=self._reload_problem)
+        self._publisher.publish()
+        return self._reload_problem
+
+    async def _replace_runtime(self) -> str | None:
+        problem = self._access.reload() if self._access is not None else None
+        if problem is not None:
+            return problem
         try:
             config = self._load()
             if config.ledger.path != self._runtime.config.ledger.path:
@@ -237,22 +272,23 @@ class Daemon:
             fresh.start()
         return None
 
-    def _reload_soon(self) -> None:
-        task = asyncio.get_running_loop().create_task(self.reload())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def _describe(self) -> None:
         version = (__version__, _revision(self._options.environ) or "unknown", platform.python_version())
         self._telemetry.set(catalog.BUILD_INFO, *version, value=1)
         for reason in Refusal:
             self._telemetry.declare(catalog.REFUSED_CONNECTIONS, reason.value)
+        for denial in Denial:
+            self._telemetry.declare(catalog.REFUSED_REQUESTS, denial.value)
+        self._note_web_reload(self._access is None or self._access.problem is None)
 
     def _note_reload(self, ok: bool) -> None:
         self._telemetry.set(catalog.RELOAD_OK, value=float(ok))
         if ok:
             self._reloaded = self._clock.now() / SECOND
         self._telemetry.set(catalog.RELOAD_TIME, value=self._reloaded)
+
+    def _note_web_reload(self, ok: bool) -> None:
+        self._telemetry.set(catalog.WEB_CONFIG_OK, value=float(ok))
 
     def _refused(self, reason: str) -> None:
         self._telemetry.count(catalog.REFUSED_CONNECTIONS, reason)

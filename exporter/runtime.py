@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -18,7 +19,7 @@ from exporter.api.decode import Decoder
 from exporter.api.pages import paginator
 from exporter.api.serverclock import ServerClock
 from exporter.books import Books
-from exporter.config import Account, Config
+from exporter.config import Account, Config, SecretError
 from exporter.counting.budgets import Budget
 from exporter.counting.labels import LabelCaps
 from exporter.counting.ledger import RowOutcome
@@ -134,6 +135,9 @@ class Runtime:
             key = account.api_key.read(self._environ)
             self._on_secret(key)
             return key
+
+        with suppress(SecretError):  # a poll says so
+            read_key()  # so that it is kept out of the log from the start, not from the first request on
 
         def active() -> list[SourceKey]:
             return [poller.key for poller in pollers if poller.walking]

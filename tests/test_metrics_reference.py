@@ -17,6 +17,7 @@ from exporter.counting.worst import REASONS
 from exporter.metrics import catalog, reference
 from exporter.models import FailureReason, RejectReason, Status
 from exporter.runtime import KNOWN_CODES
+from exporter.web.guard import Denial
 from exporter.web.limits import Refusal
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "metrics.md"
@@ -75,6 +76,7 @@ def test_a_family_has_a_row_with_all_there_is_to_know(family: catalog.Family) ->
         ("label", catalog.LABEL_OVERFLOW, {"model", "skill"}),
         ("task", catalog.TASK_FAILURES, {"poll", "publish", "web"}),
         ("reason", catalog.REFUSED_CONNECTIONS, {refusal.value for refusal in Refusal}),
+        ("reason", catalog.REFUSED_REQUESTS, {denial.value for denial in Denial}),
     ],
 )
 def test_every_value_of_a_label_is_listed(label: str, family: catalog.Family | None, expected: set[str]) -> None:

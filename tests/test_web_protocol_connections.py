@@ -3,30 +3,102 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from exporter.web.limits import Limits, Refusal
-from tests.trials import GET, NEVER, SOON, Gate, Service, run
+from tests.trials import GET, NEVER, PATIENT, SOON, Gate, Service, run
+
+HUGE = 20_000_000
+"""Bytes; more than the system's buffers take."""
 
 
-def test_connections_beyond_the_cap_are_closed_at_once_and_the_others_live() -> None:
+async def huge(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse(b"x" * HUGE)(scope, receive, send)
+
+
+def test_when_full_who_has_waited_longest_makes_room() -> None:
     async def trial(service: Service) -> None:
         first, second = await service.connect(), await service.connect()
-        for client in (first, second):
+        for client in (second, first):
             client.send(GET)
             assert (await client.answer())[0] == 200
         third = await service.connect()
-        assert await third.closed() == b""
+        assert await second.closed() == b""
         assert service.refused() == [Refusal.TOO_MANY_CONNECTIONS]
-        first.send(GET)
-        assert (await first.answer())[0] == 200
+        for client in (first, third):
+            client.send(GET)
+            assert (await client.answer())[0] == 200
 
-        second.send(b"GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n")
-        await second.closed()
-        fourth = await service.connect()
-        fourth.send(GET)
-        assert (await fourth.answer())[0] == 200
+    run(trial, limits=replace(PATIENT, max_connections=2))
 
-    run(trial, limits=Limits(max_connections=2))
+
+def test_when_full_the_address_that_holds_most_makes_room() -> None:
+    async def trial(service: Service) -> None:
+        scraper = await service.connect("127.0.0.2")
+        crowd = [await service.connect() for _ in range(3)]
+        scraper.send(GET)
+        assert (await scraper.answer())[0] == 200
+        crowd += [await service.connect() for _ in range(3)]
+        for client in crowd[:3]:
+            assert await client.closed() == b""
+        other = await service.connect("127.0.0.3")
+        assert await crowd[3].closed() == b""
+        for client in (scraper, other, *crowd[4:]):
+            client.send(GET)
+            assert (await client.answer())[0] == 200
+        assert service.refused() == [Refusal.TOO_MANY_CONNECTIONS] * 4
+
+    run(trial, limits=replace(PATIENT, max_connections=4))
+
+
+def test_nobody_makes_room_whose_answer_is_being_worked_on() -> None:
+    gate = Gate()
+
+    async def trial(service: Service) -> None:
+        busy = await service.connect()
+        busy.send(GET)
+        await gate.entered.wait()
+        newcomer = await service.connect()
+        assert await newcomer.closed() == b""
+        assert service.refused() == [Refusal.TOO_MANY_CONNECTIONS]
+        gate.open.set()
+        assert await busy.answer() == (200, b"/hello")
+
+        newcomer = await service.connect()
+        newcomer.send(GET)
+        assert await newcomer.answer() == (200, b"/hello")
+        assert await busy.closed() == b""
+
+    run(trial, limits=replace(PATIENT, max_connections=1), app=gate)
+
+
+def test_of_too_much_that_is_unread_the_oldest_of_the_greediest_address_is_cut() -> None:
+    async def trial(service: Service) -> None:
+        patient = await service.connect("127.0.0.2")
+        patient.send(GET)
+        greedy = [await service.connect() for _ in range(4)]
+        for client in greedy:
+            client.send(GET)
+        assert [await service.refusals.get() for _ in range(2)] == [Refusal.TOO_MUCH_UNREAD] * 2
+        for client in greedy[:2]:
+            assert len(await client.closed()) < HUGE
+        for client in (patient, *greedy[2:]):
+            assert await client.answer() == (200, b"x" * HUGE)
+
+    run(trial, limits=replace(PATIENT, max_unread_bytes=3 * HUGE), app=huge)
+
+
+def test_one_answer_may_be_larger_than_what_may_be_unread() -> None:
+    async def trial(service: Service) -> None:
+        client = await service.connect()
+        client.send(GET)
+        assert await client.answer() == (200, b"x" * HUGE)
+        assert service.refused() == []
+
+    run(trial, limits=replace(PATIENT, max_unread_bytes=1000), app=huge)
 
 
 def test_a_flood_of_connections_leaves_no_more_than_the_cap() -> None:

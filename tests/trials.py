@@ -58,8 +58,9 @@ class Service:
     refusals: asyncio.Queue[str]
     clients: list[Client]
 
-    async def connect(self) -> Client:
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
+    async def connect(self, address: str = "127.0.0.1") -> Client:
+        """Connect from a loopback address."""
+        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, local_addr=(address, 0)))
         self.clients.append(client)
         return client
 

@@ -20,6 +20,7 @@ from exporter.config import ConfigError, Shard, check_secrets, load
 from exporter.daemon import CannotRun, Daemon, Options
 from exporter.logs import Redactor, configure
 from exporter.simulator import SCENARIOS
+from exporter.web.access import load_access
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -49,14 +50,14 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     flag_names.add_logging(flags)
     flag_names.add_version(flags)
     values = flags.parse(arguments)
-    config_file = optional_path(values["config.file"])
+    config_file, web_config_file = optional_path(values["config.file"]), optional_path(values["web.config.file"])
+    redactor = configure(values["log.level"], values["log.format"])
     if values["config.check"]:
-        return _check(config_file, environ)
+        return _check(config_file, web_config_file, environ)
     try:
         shard = Shard(*(whole_number(values[flag], flag) for flag in ("shard.index", "shard.count")))
     except ValueError as error:
         return exits.fail(error, exits.USAGE)
-    redactor = configure(values["log.level"], values["log.format"])
     options = Options(
         config_file=config_file,
         listen_addresses=tuple(values["web.listen-address"]),
@@ -64,6 +65,7 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         lifecycle=values["web.enable-lifecycle"],
         environ=environ,
         shard=shard,
+        web_config_file=web_config_file,
     )
 
     async def serve() -> None:
@@ -72,12 +74,17 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return _run(serve)
 
 
-def _check(config_file: Path | None, environ: Mapping[str, str]) -> int:
+def _check(config_file: Path | None, web_config_file: Path | None, environ: Mapping[str, str]) -> int:
     try:
         config = load(config_file, environ)
         problems = check_secrets(config, environ)
     except ConfigError as error:
         problems = error.problems
+    try:
+        if web_config_file is not None:
+            load_access(web_config_file)
+    except ConfigError as error:
+        problems = (*problems, *error.problems)
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from exporter.cli.flags import positive_number, whole_number
+from exporter.cli.flags import optional_path, positive_number, whole_number
 from exporter.clock import SystemClock
 from exporter.config import Shard
 from exporter.daemon import CannotRun, Daemon, Options
@@ -62,11 +62,16 @@ async def demo(values: Mapping[str, Any], environ: Mapping[str, str], daemon: Ca
                 lifecycle=values["web.enable-lifecycle"],
                 environ={**environ, KEY_VARIABLE: key},
                 shard=Shard(),
+                web_config_file=optional_path(values["web.config.file"]),
             )
         )
         control = base_url.removesuffix("/v1") + "/simulator"
         try:
-            await exporter.run(lambda: _greet(exporter.ports[0], values["web.telemetry-path"], control))
+            await exporter.run(
+                lambda: _greet(
+                    f"{exporter.scheme}://localhost:{exporter.ports[0]}", values["web.telemetry-path"], control
+                )
+            )
         finally:
             stop.set()
             await simulator
@@ -85,13 +90,13 @@ async def simulate(values: Mapping[str, Any]) -> None:
         raise CannotRun(error.strerror) from None  # without the number, which says nothing to a person
 
 
-def _greet(port: int, telemetry_path: str, control: str) -> None:
+def _greet(url: str, telemetry_path: str, control: str) -> None:
     print(
         f"""
   The demo runs: a stand-in for the VLM Run API replays recorded production traffic, and the exporter polls it.
 
-    metrics        http://localhost:{port}{telemetry_path}
-    state          http://localhost:{port}/
+    metrics        {url}{telemetry_path}
+    state          {url}/
     make trouble   curl -X POST {control}/scenario/error-spike
 
   Stop it with Ctrl-C. It leaves nothing behind.

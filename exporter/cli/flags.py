@@ -95,7 +95,7 @@ def add_shard(flags: Flags) -> None:
 def add_web(flags: Flags) -> None:
     """Add the flags of the web server."""
     flags.add_list("web.listen-address", default=DEFAULT_ADDRESS, help="HOST:PORT to listen on")
-    flags.add("web.config.file", default="", help="exporter-toolkit's web configuration: TLS, users, limits")
+    flags.add("web.config.file", default="", help="YAML file with TLS, users and headers, as exporter-toolkit has it")
     flags.add("web.telemetry-path", default="/metrics", help="path of the metrics")
     flags.add_switch("web.enable-lifecycle", help="allow POST /-/reload")
 

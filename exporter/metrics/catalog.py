@@ -250,6 +250,15 @@ LEDGER_ROLLED_BACK = _gauge(
 REFUSED_CONNECTIONS = _counter(
     "vlmrun_exporter_refused_connections_total", "Connections to the exporter that it closed, by reason.", "reason"
 )
+REFUSED_REQUESTS = _counter(
+    "vlmrun_exporter_refused_requests_total",
+    "Requests to the exporter that the web configuration did not admit, by reason.",
+    "reason",
+)
+WEB_CONFIG_OK = _gauge(
+    "vlmrun_exporter_web_config_last_reload_successful",
+    "1 if the web configuration and its certificates were last loaded successfully, or if there are none.",
+)
 
 COMPLETION_FAMILIES = (
     COMPLETIONS,
@@ -300,5 +309,7 @@ EXPORTER_FAMILIES = (
     TASK_FAILURES,
     LEDGER_ROLLED_BACK,
     REFUSED_CONNECTIONS,
+    REFUSED_REQUESTS,
+    WEB_CONFIG_OK,
 )
 FAMILIES = COMPLETION_FAMILIES + EXPORTER_FAMILIES

@@ -152,6 +152,8 @@ GROUPS: Final = (
             catalog.RELOAD_TIME,
             catalog.TASK_FAILURES,
             catalog.REFUSED_CONNECTIONS,
+            catalog.REFUSED_REQUESTS,
+            catalog.WEB_CONFIG_OK,
         ),
         level=3,
     ),
@@ -232,6 +234,18 @@ ENUMERATED: Final[Mapping[tuple[str, Family | None], Mapping[str, str]]] = {
         "too_many_pipelined": "too many requests waited behind one",
         "bad_request": "it was not HTTP",
         "write_timeout": "the client did not take the answer in time",
+        "too_much_unread": "clients together left too much of their answers unread",
+        "handshake_timeout": "TLS's handshake did not end in time",
+        "handshake_failed": "TLS's handshake failed: another version, no common cipher suite, a certificate refused",
+        "client_not_allowed": "the client's certificate has no name of `client_allowed_sans`",
+        "plain_http": "the client spoke HTTP where HTTPS is expected",
+    },
+    ("reason", catalog.REFUSED_REQUESTS): {
+        "rate_limited": "more requests than `rate_limit` allows",
+        "no_credentials": "no user and password, or none that can be read",
+        "bad_credentials": "an unknown user or a wrong password",
+        "throttled": "too many wrong passwords of that address, or of all",
+        "busy": "too many passwords waited to be checked",
     },
 }
 """Values of labels, and what each means: in one family, or in every family that has the label."""

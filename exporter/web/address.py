@@ -14,6 +14,9 @@ BACKLOG: Final = 64
 """Connections the kernel holds for us to accept. asyncio accepts this many in one turn of its loop, and a surplus one
 is closed only a few turns later: a small number keeps a flood's peak of open files small."""
 
+UNSENT_BYTES: Final = 128 * 1024
+"""Bytes the kernel takes of an answer before it is sent; enough to keep the fastest connection busy."""
+
 _HOSTNAME: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _EXAMPLES: Final = 'want HOST:PORT, for example ":9877" (all interfaces), "127.0.0.1:9877" or "[::1]:9877"'
 _HINTS: Final = {
@@ -82,6 +85,9 @@ async def bind(address: Address) -> socket.socket:
     # Accepted connections inherit it. asyncio would set it, but overlooks sockets that don't name TCP as their
     # protocol, and an answer of two writes then waits 40 ms for the client's delayed acknowledgement.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # Inherited, too. What a client does not take stays with us, where it is bounded, and not in the kernel, which would
+    # hold megabytes for each connection, on our container's account.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     return sock
 
 

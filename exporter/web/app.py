@@ -61,6 +61,19 @@ def create_app(
     return app
 
 
+class _Turns:
+    """Lets one of those who wait go on in each turn of the event loop: a crowd of requests cannot hold polls up."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        await self._lock.acquire()
+
+    async def __aexit__(self, *error: object) -> None:
+        asyncio.get_running_loop().call_soon(self._lock.release)
+
+
 class _Endpoints:
     """One method for each path."""
 
@@ -69,21 +82,24 @@ class _Endpoints:
         self._telemetry_path = telemetry_path
         self._lifecycle = lifecycle
         self._health_timeout = health_timeout
+        self._turns = _Turns()
 
     async def landing(self, request: Request) -> Response:
-        page = landing.render(self._backend.state(), self._backend.ready(), self._telemetry_path)
+        async with self._turns:
+            page = landing.render(self._backend.state(), self._backend.ready(), self._telemetry_path)
         return respond_html(page, style=landing.STYLE)
 
     async def metrics(self, request: Request) -> Response:
         accept = ", ".join(request.headers.getlist("accept"))
         gzip = accepts_gzip(", ".join(request.headers.getlist("accept-encoding")))
-        scrape = self._backend.scrape(accept, gzip)
+        async with self._turns:
+            scrape = self._backend.scrape(accept, gzip)
         headers = {"Content-Encoding": scrape.content_encoding, "Vary": "Accept, Accept-Encoding"}
         return respond(scrape.body, scrape.content_type, headers=headers)
 
     async def healthy(self, request: Request) -> Response:
         try:
-            async with asyncio.timeout(self._health_timeout):
+            async with asyncio.timeout(self._health_timeout), self._turns:
                 problem = await self._backend.healthy()
         except TimeoutError:
             problem = f"Not healthy: the ledger's lock was not free within {self._health_timeout:g} s."
@@ -105,7 +121,9 @@ class _Endpoints:
         return respond_text(f"{problem.rstrip()}\nThe old configuration stays in force.", status=500)
 
     async def config(self, request: Request) -> Response:
-        return respond(self._backend.config_text().encode(), "text/yaml; charset=utf-8")
+        async with self._turns:
+            text = self._backend.config_text()
+        return respond(text.encode(), "text/yaml; charset=utf-8")
 
 
 class _Gate:

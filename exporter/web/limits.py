@@ -17,14 +17,21 @@ class Refusal(StrEnum):
     TOO_MANY_PIPELINED = "too_many_pipelined"
     BAD_REQUEST = "bad_request"
     WRITE_TIMEOUT = "write_timeout"
+    HANDSHAKE_TIMEOUT = "handshake_timeout"
+    HANDSHAKE_FAILED = "handshake_failed"
+    CLIENT_NOT_ALLOWED = "client_not_allowed"
+    PLAIN_HTTP = "plain_http"
+    TOO_MUCH_UNREAD = "too_much_unread"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one server; times in seconds, sizes in bytes on the wire."""
 
+    handshake_timeout: float = 10.0
+    """From the connection's start to the end of TLS's handshake, where TLS is spoken."""
     header_timeout: float = 10.0
-    """From the connection's start, or a later request's first byte, to the end of the request's headers."""
+    """From the connection's start, its handshake's end or a later request's first byte, to the end of the headers."""
     body_timeout: float = 10.0
     """From the end of the headers to the end of the body."""
     idle_timeout: float = 65.0
@@ -38,3 +45,8 @@ class Limits:
     max_pipelined: int = 8
     """Requests that may wait behind the one being answered."""
     max_connections: int = 512
+    """Handshakes included. Beyond, a connection that waits for its client makes room for a new one."""
+    max_tls_connections: int = 128
+    """The same where TLS is spoken: asyncio's buffers take 0.7 MB for each connection, from before its handshake on."""
+    max_unread_bytes: int = 32 * 1024 * 1024
+    """Answered, but not taken by clients yet, in all: several times the largest exposition, uncompressed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import httptools
 from starlette.types import ASGIApp
@@ -13,7 +13,11 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from exporter.web.crowd import Crowd
 from exporter.web.limits import Limits, Refusal
+
+RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
+"""Names and values as they are sent."""
 
 _SLICE: Final = 1024
 """Bytes parsed between two looks at the limits, which are thus exact to about as much."""
@@ -22,7 +26,16 @@ _SLICE: Final = 1024
 class BoundedConfig(Config):
     """Uvicorn's settings for this server, with the limits and the observer that the protocol needs."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, on_refused: Callable[[str], None], *, backlog: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        on_refused: Callable[[str], None],
+        headers_of: Callable[[RawHeaders], RawHeaders],
+        *,
+        backlog: int,
+    ) -> None:
+        """``headers_of`` returns the headers to send in place of those of our own answers."""
         super().__init__(
             app,
             http=BoundedProtocol,
@@ -42,6 +55,8 @@ class BoundedConfig(Config):
         )
         self.limits = limits
         self.on_refused = on_refused
+        self.headers_of = headers_of
+        self.crowd = Crowd(limits)
 
 
 class _Phase(Enum):
@@ -76,24 +91,46 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limits = config.limits
         self._on_refused = config.on_refused
+        self._headers_of = config.headers_of
+        self._crowd = config.crowd
         self._phase = _Phase.HEAD
         self._phase_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if len(self.connections) >= self._limits.max_connections:
-            self.transport = transport
-            self._on_refused(Refusal.TOO_MANY_CONNECTIONS)
-            transport.abort()
-            return
         super().connection_made(transport)
-        # Without a threshold pause_writing() tells of every byte that the client has not taken yet.
-        transport.set_write_buffer_limits(high=0)
+        if not self._crowd.enter(self):
+            self.give_way(Refusal.TOO_MANY_CONNECTIONS)
+            return
+        # So low a threshold that pause_writing() tells of every byte that the client has not taken yet. asyncio's TLS
+        # pauses from the threshold on, plain transports beyond it.
+        transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0)
         self._enter(_Phase.HEAD)
+
+    @property
+    def address(self) -> str:
+        """The client's IP address; empty if it has none."""
+        return self.client[0] if self.client else ""
+
+    def unread(self) -> int:
+        """Return how many bytes were answered that the client has not taken yet."""
+        return self.transport.get_write_buffer_size()
+
+    def give_way(self, reason: Refusal) -> None:
+        """Close at once."""
+        self._on_refused(reason)
+        self.transport.abort()
+
+    def refuse_connection(self, transport: asyncio.Transport, reason: Refusal) -> None:
+        """Cut a connection before anything is read from it."""
+        self.transport = transport
+        self._on_refused(reason)
+        transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._crowd.leave(self)
         for timer in (self._deadline, self._write_deadline):
             if timer is not None:
                 timer.cancel()
@@ -149,11 +186,21 @@ class BoundedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._write_deadline = self.loop.call_later(self._limits.write_timeout, self._on_write_deadline)
+        self._tell_crowd()
+        self._crowd.stalls(self)
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
+        self._crowd.flows(self)
+        self._tell_crowd()
+
+    def _tell_crowd(self) -> None:
+        if self._phase is _Phase.BUSY and not self.flow.write_paused:
+            self._crowd.works(self)
+        else:
+            self._crowd.waits(self)
 
     def _enter(self, phase: _Phase) -> None:
         """Start waiting for something else, with a fresh deadline and byte count."""
@@ -162,6 +209,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline = None
         self._phase = phase
         self._phase_bytes = 0
+        self._tell_crowd()
         timeout = {
             _Phase.HEAD: self._limits.header_timeout,
             _Phase.BODY: self._limits.body_timeout,
@@ -209,6 +257,7 @@ class BoundedProtocol(HttpToolsProtocol):
             (b"content-length", str(len(body)).encode("ascii")),
             (b"connection", b"close"),
         ]
+        headers = self._headers_of(headers)
         lines = [STATUS_LINE[status], *(b"%b: %b\r\n" % header for header in headers), b"\r\n", body]
         self.transport.write(b"".join(lines))
         if self.transport.can_write_eof():

@@ -6,13 +6,15 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.web.address import BACKLOG, bind, parse_address
 from exporter.web.limits import Limits
-from exporter.web.protocol import BoundedConfig
+from exporter.web.protocol import BoundedConfig, RawHeaders
+from exporter.web.tls_accept import Endpoint, TlsAcceptor
 
 
 class WebServer:
@@ -24,14 +26,22 @@ class WebServer:
         addresses: Sequence[str],
         limits: Limits,
         on_refused: Callable[[str], None] = lambda reason: None,
+        *,
+        endpoint: Callable[[], Endpoint] | None = None,
+        headers_of: Callable[[RawHeaders], RawHeaders] = lambda headers: headers,
     ) -> None:
         """Prepare to serve ``app``; ``on_refused`` is told a ``Refusal`` for each connection refused or cut.
 
+        With an ``endpoint`` TLS is spoken, and it is asked for each connection. ``headers_of`` returns the headers to
+        send in place of those of an answer that ``app`` has no part in.
         Raises ValueError for an address that is not ``HOST:PORT``.
         """
         self._addresses = [parse_address(address) for address in addresses]
-        self._config = BoundedConfig(_quiet_when_cancelled(app), limits, on_refused, backlog=BACKLOG)
+        if endpoint is not None:
+            limits = replace(limits, max_connections=min(limits.max_connections, limits.max_tls_connections))
+        self._config = BoundedConfig(_quiet_when_cancelled(app), limits, on_refused, headers_of, backlog=BACKLOG)
         self._server = uvicorn.Server(self._config)
+        self._acceptor = TlsAcceptor(self._config, self._server.server_state, endpoint) if endpoint else None
         self._sockets: list[socket.socket] = []
         self._running: asyncio.Task[None] | None = None
         self._ports: tuple[int, ...] = ()
@@ -40,6 +50,11 @@ class WebServer:
     def ports(self) -> tuple[int, ...]:
         """The port of each address, once started: tells which one the system chose for port 0."""
         return self._ports
+
+    @property
+    def scheme(self) -> str:
+        """``https``, or ``http`` without TLS."""
+        return "https" if self._acceptor else "http"
 
     async def start(self) -> None:
         """Bind every address, then serve.
@@ -57,7 +72,9 @@ class WebServer:
         # The steps of uvicorn's serve(), which would also take over the process's signal handlers.
         self._config.load()
         self._server.lifespan = self._config.lifespan_class(self._config)
-        await self._server.startup(self._sockets)
+        await self._server.startup([] if self._acceptor else self._sockets)
+        if self._acceptor:
+            self._acceptor.start(self._sockets)
         self._running = asyncio.create_task(self._run(), name="web server")
 
     async def stop(self, grace: float) -> None:
@@ -75,6 +92,8 @@ class WebServer:
 
     async def _run(self) -> None:
         await self._server.main_loop()
+        if self._acceptor:
+            await self._acceptor.stop()
         await self._server.shutdown(self._sockets)
 
     def _cut(self) -> None:

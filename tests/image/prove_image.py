@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import ssl
 import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+import trustme
 
 from exporter.version import __version__
 from tests.e2e.scrape import Scrape
@@ -203,3 +206,25 @@ def test_healthcheck_tells_healthy_from_not(image: Image, volume: Path) -> None:
         demo.stop()
         gone = demo.exec(*check)
     assert gone.returncode == 1 and "unhealthy" in gone.stderr
+
+
+def test_tls_and_its_health_check_need_no_rights(image: Image, volume: Path) -> None:
+    # The process closes itself to others, /proc included, and hands OpenSSL its certificate by way of /proc.
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(volume / "tls.key")
+    certificate.cert_chain_pems[0].write_to_path(volume / "tls.crt")
+    (volume / "web.yml").write_text("tls_server_config: {cert_file: tls.crt, key_file: tls.key}\n", "utf-8")
+    for file in volume.iterdir():
+        os.chown(file, USER, USER)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    check = image.config["Healthcheck"]["Test"][1:]
+    with (
+        Container(image, volume, "demo", VLMRUN_EXPORTER_WEB_CONFIG_FILE="/data/web.yml") as demo,
+        httpx.Client(base_url=f"https://127.0.0.1:{demo.port}", verify=trust, trust_env=False) as https,
+    ):
+        until(lambda: demo.exec(*check).returncode == 0, container.START_SECONDS, "the health check is good", every=0.2)
+        assert https.get("/-/healthy").status_code == 200
+        code, _ = demo.stop()
+    assert code == 0, demo.logs
