@@ -34,6 +34,10 @@ test: $(VENV)/dev.stamp servers  ## Run every test, against the real servers tha
 soak: $(VENV)/dev.stamp servers  ## The proof at length, one table: is anything lost or doubled? (hours; ARGS='--scale 0.1 kills': less, in part)
 	$(BIN)/python -m tests.proof $(ARGS)
 
+.PHONY: abuse
+abuse: $(VENV)/dev.stamp  ## Attack a running exporter at full size; writes the table of docs/security.md (6 minutes; ARGS='churn scrapes': in part)
+	$(BIN)/python -m tests.abuse $(ARGS)
+
 .PHONY: mutants
 mutants: $(VENV)/dev.stamp  ## mutmut: do tests catch every small mistake in the counting core? (half an hour or more; ARGS=counting.walk: one module)
 	$(BIN)/python -m tests.proof.mutation $(ARGS)
@@ -96,10 +100,11 @@ lint-extra: $(VENV)/dev.stamp servers  ## Other people's tools, built with Go, o
 kubernetes: $(VENV)/dev.stamp  ## Write the generated manifests of deploy/kubernetes anew from rules/
 	$(BIN)/python -m deploy.source
 
+ENGINE ?= $(firstword $(foreach engine,docker podman buildah,$(if $(shell command -v $(engine)),$(engine))) none)
+
 .PHONY: image
-image:  ## Build the image vlmrun-exporter:local, with docker, podman or buildah
-	@engine=$$(command -v docker || command -v podman || command -v buildah) || \
-		{ echo "make image: none of docker, podman, buildah is on PATH" >&2; exit 1; }; \
+image:  ## Build the image vlmrun-exporter:local, with docker, podman or buildah (ENGINE=podman: that one)
+	@engine=$$(command -v $(ENGINE)) || { echo "make image: none of docker, podman, buildah is on PATH" >&2; exit 1; }; \
 	case $$engine in */docker) format= ;; *) format=--format=docker ;; esac; \
 	"$$engine" build $$format --build-arg VERSION=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/version.py) \
 		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) --tag vlmrun-exporter:local $(ARGS) .

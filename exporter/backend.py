@@ -83,7 +83,7 @@ class DaemonBackend:
     def scrape(self, accept: str, gzip: bool) -> Scrape:
         """The exposition, as last published."""
         rendered = self._exposition.scrape(accept, packed=gzip)
-        return Scrape(rendered.body, rendered.content_type, rendered.content_encoding)
+        return Scrape(rendered.parts, rendered.content_type, rendered.content_encoding)
 
     def _source(self, poller: SourcePoller) -> SourceState:
         runtime, telemetry = self._runtime(), self._telemetry()

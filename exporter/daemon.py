@@ -157,7 +157,7 @@ class Daemon:
         backend = DaemonBackend(
             runtime=lambda: self._runtime,
             reload=self.reload,
-            reload_problem=lambda: self._reload_problem,
+            reload_problem=self._what_is_wrong,
             store=lambda: self._store,
             telemetry=lambda: self._telemetry,
             exposition=self._exposition,
@@ -170,7 +170,7 @@ class Daemon:
         if options.web_config_file is None:
             self._access = None
             return WebServer(app, options.listen_addresses, Limits(), self._refused)
-        self._access = AccessFile(options.web_config_file, self._note_web_reload)
+        self._access = AccessFile(options.web_config_file, self._web_reloaded, monotonic=self._clock.monotonic)
         return admitting_server(
             app,
             self._access,
@@ -236,9 +236,16 @@ class Daemon:
         elif store.empty:
             log.info("a new ledger: counters begin at 0", ledger=ledger)
 
+    def _what_is_wrong(self) -> str | None:
+        """Say which files were not taken over."""
+        web = self._access.problem if self._access is not None else None
+        return "\n".join(filter(None, (self._reload_problem, web))) or None
+
     async def _reload(self) -> str | None:
         if self._stopping:
             return "the exporter is stopping"
+        if self._access is not None and (problem := self._access.reload()) is not None:
+            return problem  # it has said so itself, and says when it is mended, which needs no reload
         self._reload_problem = await self._replace_runtime()
         ok = self._reload_problem is None
         self._note_reload(ok)
@@ -251,13 +258,12 @@ class Daemon:
         return self._reload_problem
 
     async def _replace_runtime(self) -> str | None:
-        problem = self._access.reload() if self._access is not None else None
-        if problem is not None:
-            return problem
         try:
             config = self._load()
             if config.ledger.path != self._runtime.config.ledger.path:
                 return "ledger.path cannot be changed by a reload: restart the exporter"
+            if self._runtime.is_of(config):
+                return None  # polls under way go on: whoever may ask for reloads cannot keep them from ending
             fresh = self._build(config)
         except (ConfigError, LedgerError, ValueError) as error:
             return str(error)
@@ -286,6 +292,11 @@ class Daemon:
         if ok:
             self._reloaded = self._clock.now() / SECOND
         self._telemetry.set(catalog.RELOAD_TIME, value=self._reloaded)
+
+    def _web_reloaded(self, ok: bool) -> None:
+        if self._telemetry.value(catalog.WEB_CONFIG_OK) != ok:
+            self._note_web_reload(ok)
+            self._publisher.publish()
 
     def _note_web_reload(self, ok: bool) -> None:
         self._telemetry.set(catalog.WEB_CONFIG_OK, value=float(ok))

@@ -10,8 +10,10 @@ import logging
 import math
 import re
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from types import TracebackType
 from typing import Final, TextIO
 from urllib.parse import quote
 
@@ -156,6 +158,23 @@ def _install(handler: logging.Handler, level: int) -> None:
         routed = logging.getLogger(name)
         routed.handlers.clear()
         routed.propagate = True
+
+
+def log_crashes() -> None:
+    """Have the exceptions that nobody catches logged: Python itself would print them as they are, with secrets.
+
+    For a whole process, once ``configure`` was called.
+    """
+
+    def crashed(what: str, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error or kind(), trace)
+            return
+        logging.getLogger(__name__).critical("unexpected error %s", what, exc_info=(kind, error or kind(), trace))
+
+    sys.excepthook = lambda kind, error, trace: crashed("ends the program", kind, error, trace)
+    threading.excepthook = lambda at: crashed("ends a thread", at.exc_type, at.exc_value, at.exc_traceback)
+    sys.unraisablehook = lambda at: crashed("in a finalizer", at.exc_type, at.exc_value, at.exc_traceback)
 
 
 def _common_keys_first(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

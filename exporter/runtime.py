@@ -85,12 +85,17 @@ class Runtime:
         self._on_secret = on_secret
         self._clients: list[ApiClient] = []
         self._trusted: dict[Path | None, SSLContext] = {}
+        self._authorities: dict[Path, bytes] = {}
         self._timers: dict[SourceKey, Timer] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._caps = LabelCaps(config.labels.max_models, config.labels.max_skills, books.totals)
         self._budgets = credit_budgets(config)
         for account in config.accounts:
             self._add(account)
+
+    def is_of(self, config: Config) -> bool:
+        """Tell whether one built of ``config`` now would be the same; API keys are read for each request anyway."""
+        return config == self.config and all(_content(file) == was for file, was in self._authorities.items())
 
     def start(self) -> None:
         """Start polling: every list at once, then on its timer."""
@@ -175,6 +180,8 @@ class Runtime:
     def _trust(self, ca_file: Path | None) -> SSLContext:
         """Read the certificate authorities once for all lists that trust them: it takes tens of milliseconds."""
         if ca_file not in self._trusted:
+            if ca_file is not None:
+                self._authorities[ca_file] = _content(ca_file)
             self._trusted[ca_file] = trust_of(ca_file)
         return self._trusted[ca_file]
 
@@ -262,6 +269,14 @@ class Runtime:
     def _task_failed(self, task: str, error: Exception) -> None:
         log.error("background task failed", task=task, exc_info=error)
         self._telemetry.count(catalog.TASK_FAILURES, task)
+
+
+def _content(file: Path) -> bytes:
+    """What a file holds, nothing if it cannot be read: whoever needs it says so."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def credit_budgets(config: Config) -> tuple[Budget, ...]:

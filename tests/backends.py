@@ -44,7 +44,7 @@ class FakeBackend:
         if self.scrape_error is not None:
             raise self.scrape_error
         self.scrapes.append((accept, gzip))
-        return Scrape(b"zip" if gzip else b"text", "text/plain; version=0.0.4", "gzip" if gzip else None)
+        return Scrape((b"zip",) if gzip else (b"te", b"xt"), "text/plain; version=0.0.4", "gzip" if gzip else None)
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,9 @@ def test_missing_secrets_are_found_with_file_and_line(tmp_path: Path) -> None:
         "    api_key: {file: /no/such/file}\n",
     )
 
-    assert check_secrets(load(path, {}), {"A_KEY": "a"}) == (
+    config = load(path, {})
+    assert check_secrets(config, {}, ["b"]) == (check_secrets(config, {"A_KEY": "a"}, ["a", "b"]))
+    assert check_secrets(config, {"A_KEY": "a"}, ["a", "b", "c"]) == (
         f"{path}:3: accounts[1].api_key: environment variable B_KEY is not set "
         "(allowed: a variable that holds the key)",
         f"{path}:5: accounts[2].api_key: secret file /no/such/file can't be read: No such file or directory "
@@ -143,8 +145,8 @@ def test_missing_secrets_are_found_with_file_and_line(tmp_path: Path) -> None:
 
 
 def test_a_missing_secret_of_the_built_in_configuration_is_found() -> None:
-    assert check_secrets(load(None, {}), {}) == (
+    assert check_secrets(load(None, {}), {}, ["default"]) == (
         "built-in configuration: accounts[0].api_key: environment variable VLMRUN_API_KEY is not set "
         "(allowed: a variable that holds the key)",
     )
-    assert check_secrets(load(None, {}), {"VLMRUN_API_KEY": "k"}) == ()
+    assert check_secrets(load(None, {}), {"VLMRUN_API_KEY": "k"}, ["default"]) == ()

@@ -36,26 +36,24 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_a_newcomer_gets_in_unless_everybody_is_being_worked_for(steps: list[tuple[str, str, int]]) -> None:
+def test_who_goes_is_of_those_that_hold_the_most_and_has_waited_the_longest(steps: list[tuple[str, str, int]]) -> None:
     crowd, inside, waiting = Crowd(LIMITS), list[Someone](), list[Someone]()
     for step, address, which in steps:
         someone = inside[which % len(inside)] if inside else None
         if step == "enter":
-            newcomer = Someone(address)
-            before, expected = list(inside), None
-            if len(inside) == LIMITS.max_connections and waiting:
-                held = Counter(each.address for each in inside)
-                most = max(held[each.address] for each in waiting)
-                expected = next(each for each in waiting if held[each.address] == most)
-            entered = crowd.enter(newcomer)
-            assert entered == (len(before) < LIMITS.max_connections or bool(waiting))
-            assert [each for each in before if each.closed] == ([expected] if expected else [])
-            if entered:
+            newcomer, full = Someone(address), len(inside) == LIMITS.max_connections
+            held = Counter(each.address for each in (*inside, newcomer))
+            largest = [each for each in inside if held[each.address] == max(held.values())]
+            candidates = [each for each in waiting if each in largest]
+            if held[address] < max(held.values()):
+                candidates += largest
+            assert crowd.enter(newcomer) == (not full or bool(candidates))
+            gone = [each for each in inside if each.closed]
+            assert gone == (candidates[:1] if full else [])
+            inside = [each for each in inside if not each.closed]
+            waiting = [each for each in waiting if not each.closed]
+            if not full or candidates:
                 inside.append(newcomer)
-            if expected:
-                assert expected.closed == [Refusal.TOO_MANY_CONNECTIONS]
-                inside.remove(expected)
-                waiting.remove(expected)
         elif someone is not None:
             if someone in waiting:
                 waiting.remove(someone)
@@ -67,6 +65,28 @@ def test_a_newcomer_gets_in_unless_everybody_is_being_worked_for(steps: list[tup
             else:
                 crowd.leave(someone)
                 inside.remove(someone)
+
+
+def test_nobody_keeps_others_out_by_being_busy() -> None:
+    crowd = Crowd(LIMITS)
+    crowded = [Someone("192.0.2.1") for _ in range(LIMITS.max_connections)]
+    for someone in crowded:
+        assert crowd.enter(someone)
+    assert not crowd.enter(Someone("192.0.2.1"))
+    assert crowd.enter(Someone("192.0.2.2"))
+    assert [bool(each.closed) for each in crowded] == [True, False, False, False]
+
+
+def test_addresses_of_one_network_are_one_client() -> None:
+    crowd = Crowd(LIMITS)
+    scraper = Someone("2001:db8:1::1")
+    assert crowd.enter(scraper)
+    crowd.waits(scraper)
+    for number in range(20):
+        someone = Someone(f"2001:db8:2::{number:x}")
+        assert crowd.enter(someone)
+        crowd.waits(someone)
+    assert not scraper.closed
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 150)), max_size=12))
@@ -104,5 +124,5 @@ def test_who_has_left_is_forgotten() -> None:
     for someone in everybody:
         assert crowd.enter(someone)
         crowd.stalls(someone)
-    assert not crowd.enter(Someone("c"))
+    assert not crowd.enter(Someone("b"))
     assert not any(each.closed for each in (gone, *everybody))

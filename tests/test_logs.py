@@ -6,6 +6,8 @@ import io
 import json
 import logging
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,10 +15,26 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs import FORMATS, LEVELS, REDACTED, Redactor, configure
+from exporter.logs import FORMATS, LEVELS, REDACTED, Redactor, configure, log_crashes
 
 SECRET = "sk-canary/4f1e9a+"
 TIMESTAMP = r"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-9:.]+Z"
+FORBIDDEN = "".join(
+    chr(code)
+    for code in (
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0x061C,
+        0x200E,
+        0x200F,
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+)
+"""Control characters (C0, DEL, C1), line separators, and what changes the direction of text."""
+
+PAIR = re.compile(r'([^ ="]+)=("(?:[^"\\]|\\.)*"|[^ "]*)(?: |$)')
+
 FOREIGN = ("uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "httpcore", "hpack")
 
 
@@ -26,9 +44,11 @@ def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     levels = {name: logging.getLogger(name).level for name in FOREIGN}
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
     for name in FOREIGN:
         logging.getLogger(name).setLevel(logging.NOTSET)  # a web server of another test has set some
     yield
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -48,6 +68,19 @@ def logged(write: Callable[[], object], *, level: str = "info", format: str = "l
 def log() -> structlog.stdlib.BoundLogger:
     logger: structlog.stdlib.BoundLogger = structlog.get_logger("exporter.test")
     return logger
+
+
+def logfmt(line: str) -> dict[str, str]:
+    """Read a line of logfmt: bare values end at a space, quoted ones are JSON strings."""
+    record: dict[str, str] = {}
+    position = 0
+    while position < len(line):
+        pair = PAIR.match(line, position)
+        assert pair, line[position:]
+        key, value = pair.groups()
+        record[key] = json.loads(value) if value.startswith('"') else value
+        position = pair.end()
+    return record
 
 
 def fail(message: str) -> None:
@@ -97,14 +130,28 @@ def test_control_characters_never_reach_the_terminal(format: str, text: str) -> 
     assert output[:-1].isprintable()
 
 
-@given(st.text(), st.dictionaries(st.text(), st.text() | st.floats() | st.integers() | st.lists(st.text())))
-def test_any_record_is_one_printable_line(text: str, values: dict[str, object]) -> None:
+ANY_TEXT = st.text() | st.text(st.sampled_from(FORBIDDEN + 'a ="\\'))
+
+
+@given(ANY_TEXT, st.dictionaries(ANY_TEXT, ANY_TEXT | st.floats() | st.integers() | st.lists(ANY_TEXT)))
+def test_any_record_is_one_printable_line_that_can_be_read_back(text: str, values: dict[str, object]) -> None:
     for format in FORMATS:
         output = logged(lambda: log().info(text, data=values), format=format)
+        line = output.removesuffix("\n")
 
         assert output.endswith("\n")
-        assert output[:-1].isprintable()
-        assert format == "logfmt" or json.loads(output)
+        assert line.isprintable() and not set(line) & set(FORBIDDEN)
+        record = json.loads(line) if format == "json" else logfmt(line)
+        assert list(record) == ["ts", "level", "logger", "msg", "data"]
+        assert record["msg"] == text
+
+
+@given(ANY_TEXT.filter(lambda text: text.isprintable() and text.isascii()), ANY_TEXT)
+def test_any_value_can_be_read_back(name: str, value: str) -> None:
+    key = re.sub(r"[^a-z]", "", name) or "key"
+    for format in FORMATS:
+        line = logged(lambda: log().info("m", **{f"x_{key}": value}), format=format).removesuffix("\n")
+        assert (json.loads(line) if format == "json" else logfmt(line))[f"x_{key}"] == value
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -150,6 +197,38 @@ def test_a_traceback_has_neither_secrets_nor_locals(through: str, format: str) -
     assert "Traceback (most recent call last)" in output
     assert "canary" not in output
     assert output.count("\n") == 1
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("where", ["program", "thread", "finalizer"])
+def test_an_exception_that_nobody_catches_is_one_record_without_secrets(
+    where: str, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Garbage:
+        def __del__(self) -> None:
+            fail(SECRET)
+
+    def write() -> None:
+        log_crashes()
+        match where:
+            case "program":
+                try:
+                    fail(SECRET)
+                except RuntimeError as error:
+                    sys.excepthook(RuntimeError, error, error.__traceback__)
+            case "thread":
+                thread = threading.Thread(target=fail, args=(SECRET,))
+                thread.start()
+                thread.join()
+            case "finalizer":
+                Garbage()
+
+    output = logged(write, format=format)
+
+    assert "unexpected error" in output and f"RuntimeError: {REDACTED}" in output
+    assert "canary" not in output
+    assert output.count("\n") == 1
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("text", ["Bearer abc.def-1_2~3+/==", "authorization: bearer  abc", "BEARER\tabc"])

@@ -75,6 +75,24 @@ def test_nobody_makes_room_whose_answer_is_being_worked_on() -> None:
     run(trial, limits=replace(PATIENT, max_connections=1), app=gate)
 
 
+def test_being_worked_for_is_no_way_to_keep_others_out() -> None:
+    gate = Gate()
+
+    async def trial(service: Service) -> None:
+        busy = [await service.connect() for _ in range(2)]
+        for client in busy:
+            client.send(GET)
+        await gate.entered.wait()
+        scraper = await service.connect("127.0.0.2")
+        scraper.send(b"GET /metrics HTTP/1.1\r\n\r\n")
+        assert await scraper.answer() == (200, b"/metrics")
+        assert await busy[0].closed() == b""
+        gate.open.set()
+        assert await busy[1].answer() == (200, b"/hello")
+
+    run(trial, limits=replace(PATIENT, max_connections=2), app=gate)
+
+
 def test_of_too_much_that_is_unread_the_oldest_of_the_greediest_address_is_cut() -> None:
     async def trial(service: Service) -> None:
         patient = await service.connect("127.0.0.2")

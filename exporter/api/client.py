@@ -97,7 +97,6 @@ class ApiClient:
         self._base_url = base_url.rstrip("/")
         self._host = httpx.URL(base_url).netloc.decode("ascii")
         self._read_key = read_key
-        self._key: ApiKey | None = None
         self._budget = budget
         self._journal = journal
         self._observer = observer
@@ -227,23 +226,22 @@ class ApiClient:
             raise ApiError(FailureReason.CLIENT_ERROR, f"cannot ask for {path!r}: {error}") from None
 
     def _current_key(self) -> ApiKey:
-        """Return the key, read when it is needed first; raise ApiError if there is none that can be sent."""
-        if self._key is None:
-            try:
-                key = ApiKey(self._read_key())
-            except Exception as error:  # a secret may come from anywhere; what is wrong with it is the message
-                problem = str(error) or type(error).__name__
-            else:
-                if _PRINTABLE_ASCII.fullmatch(key.value):
-                    self._key = key
-                    return key
-                problem = "it is empty or holds a space, a line break or a character that is not ASCII"
-            raise ApiError(FailureReason.AUTH, f"the API key of account {self._account} is unusable: {problem}")
-        return self._key
+        """Return the key as it is now; raise ApiError if there is none that can be sent.
+
+        Read for each call, so that a poll that works proves the key that is there, and not one that was.
+        """
+        try:
+            key = ApiKey(self._read_key())
+        except Exception as error:  # a secret may come from anywhere; what is wrong with it is the message
+            problem = str(error) or type(error).__name__
+        else:
+            if _PRINTABLE_ASCII.fullmatch(key.value):
+                return key
+            problem = "it is empty or holds a space, a line break or a character that is not ASCII"
+        raise ApiError(FailureReason.AUTH, f"the API key of account {self._account} is unusable: {problem}")
 
     def _rotated_key(self, rejected: ApiKey) -> ApiKey | None:
         """Read the key again, since the server rejected it; None if that brings no other."""
-        self._key = None
         try:
             key = self._current_key()
         except ApiError:

@@ -18,7 +18,7 @@ from exporter.cli.hardening import forbid_core_dumps
 from exporter.clock import SystemClock
 from exporter.config import ConfigError, Shard, check_secrets, load
 from exporter.daemon import CannotRun, Daemon, Options
-from exporter.logs import Redactor, configure
+from exporter.logs import Redactor, configure, log_crashes
 from exporter.simulator import SCENARIOS
 from exporter.web.access import load_access
 
@@ -51,13 +51,13 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     flag_names.add_version(flags)
     values = flags.parse(arguments)
     config_file, web_config_file = optional_path(values["config.file"]), optional_path(values["web.config.file"])
-    redactor = configure(values["log.level"], values["log.format"])
-    if values["config.check"]:
-        return _check(config_file, web_config_file, environ)
+    redactor = _log(values)
     try:
         shard = Shard(*(whole_number(values[flag], flag) for flag in ("shard.index", "shard.count")))
     except ValueError as error:
         return exits.fail(error, exits.USAGE)
+    if values["config.check"]:
+        return _check(config_file, web_config_file, shard, environ)
     options = Options(
         config_file=config_file,
         listen_addresses=tuple(values["web.listen-address"]),
@@ -74,10 +74,12 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return _run(serve)
 
 
-def _check(config_file: Path | None, web_config_file: Path | None, environ: Mapping[str, str]) -> int:
+def _check(config_file: Path | None, web_config_file: Path | None, shard: Shard, environ: Mapping[str, str]) -> int:
+    names: list[str] = []
     try:
         config = load(config_file, environ)
-        problems = check_secrets(config, environ)
+        names = [account.name for account in shard.part_of(config).accounts]
+        problems = check_secrets(config, environ, names)
     except ConfigError as error:
         problems = error.problems
     try:
@@ -88,7 +90,8 @@ def _check(config_file: Path | None, web_config_file: Path | None, environ: Mapp
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
-        print("the configuration is good")
+        share = f"; shard {shard.index} of {shard.count} polls {', '.join(names) or 'no account'}"
+        print(f"the configuration is good{share if shard.count > 1 else ''}")
     return exits.USAGE if problems else 0
 
 
@@ -102,7 +105,7 @@ def _demo(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     flag_names.add_web(flags)
     flag_names.add_logging(flags)
     values = flags.parse(arguments)
-    redactor = configure(values["log.level"], values["log.format"])
+    redactor = _log(values)
     return _run(lambda: demo(values, environ, lambda options: _daemon(options, redactor)))
 
 
@@ -118,7 +121,7 @@ def _simulate(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     flags.add("simulate.requests-per-minute", default="0", help="answer 429 beyond this, 0 for no limit")
     flag_names.add_logging(flags)
     values = flags.parse(arguments)
-    configure(values["log.level"], values["log.format"])
+    _log(values)
     return _run(lambda: simulate(values))
 
 
@@ -126,6 +129,12 @@ def _add_simulation(flags: Flags) -> None:
     flags.add("scenario", default="steady", help="what happens", choices=tuple(SCENARIOS))
     flags.add("simulate.speed", default="1", help="how many times as fast as recorded the traffic is replayed")
     flags.add("simulate.seed", default="1", help="the same seed gives the same traffic")
+
+
+def _log(values: Mapping[str, Any]) -> Redactor:
+    redactor = configure(values["log.level"], values["log.format"])
+    log_crashes()
+    return redactor
 
 
 def _daemon(options: Options, redactor: Redactor) -> Daemon:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import base64
 import http.client
 import ipaddress
+import re
 import ssl
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from exporter.cli import exits
 from exporter.cli.flags import Flags, add_web, optional_path, positive_number
@@ -22,9 +25,57 @@ from exporter.web.address import parse_address
 _PATH: Final = "/-/healthy"
 _ALIVE: Final = {
     HTTPStatus.UNAUTHORIZED: "it answers, and asks for credentials: the ledger was not looked at",
+    HTTPStatus.FORBIDDEN: "it answers, and allows certain clients only: the ledger was not looked at",
     HTTPStatus.TOO_MANY_REQUESTS: "it answers, but limits requests: the ledger was not looked at",
 }
 """To answer at all proves that the event loop turns: no reason to kill it."""
+
+_PLAIN_TO_TLS: Final = "HTTP request to an HTTPS server"
+"""What a server that speaks TLS answers to plain HTTP, as Go's do."""
+
+_TLS_TO_PLAIN: Final = "WRONG_VERSION_NUMBER"
+"""What OpenSSL says of a server that answers a handshake in plain text."""
+
+_MENTIONS_TLS: Final = re.compile(rb"^[^#\n]*\btls_server_config\b", re.MULTILINE)
+
+
+class _OtherSchemeError(Exception):
+    """The server speaks TLS and was asked without, or the other way round."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Whom to ask, and what."""
+
+    host: str
+    port: int
+    timeout: float
+    headers: Mapping[str, str]
+
+    def ask(self, *, tls: bool) -> tuple[int, str]:
+        """Return the status and the text of the answer. Raises _OtherSchemeError, OSError, HTTPException."""
+        with closing(self._connection(tls)) as connection:
+            try:
+                connection.connect()
+            except ssl.SSLError as error:
+                if error.reason == _TLS_TO_PLAIN:
+                    raise _OtherSchemeError(str(error)) from None
+                raise
+            connection.request("GET", _PATH, headers=dict(self.headers))
+            answer = connection.getresponse()
+            said = answer.read(1024).decode("utf-8", "replace").strip()
+        if answer.status == HTTPStatus.BAD_REQUEST and _PLAIN_TO_TLS in said:
+            raise _OtherSchemeError(said)
+        return answer.status, said
+
+    def _connection(self, tls: bool) -> http.client.HTTPConnection:
+        if not tls:
+            return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+        # To its own machine, and only to ask how it is: whose certificate it is matters as little as to the kubelet.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=context)
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -41,12 +92,26 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     flags.add("healthcheck.password-file", default="", help="file with that user's password")
     values = flags.parse(arguments)
     try:
-        connection = _connection(values)
-        headers = _credentials(values["healthcheck.username"], optional_path(values["healthcheck.password-file"]))
+        address = parse_address(values["web.listen-address"][0])
+        if address.port == 0:
+            raise ValueError("--web.listen-address: port 0 is chosen by the system: name the port to ask")
+        question = _Question(
+            _loopback(address.host),
+            address.port,
+            positive_number(values["healthcheck.timeout"], "healthcheck.timeout", most=300),
+            _credentials(values["healthcheck.username"], optional_path(values["healthcheck.password-file"])),
+        )
     except (OSError, ValueError) as error:
         return exits.fail(error, exits.USAGE)
+    return _verdict(question, tls=_expects_tls(optional_path(values["web.config.file"])))
+
+
+def _verdict(question: _Question, *, tls: bool) -> int:
     try:
-        return _ask(connection, headers)
+        try:
+            status, said = question.ask(tls=tls)
+        except _OtherSchemeError:
+            status, said = question.ask(tls=not tls)
     except ssl.SSLError as error:
         if "_ALERT_" in (error.reason or ""):
             print("it answers, and asks for a client certificate: the ledger was not looked at", file=sys.stderr)
@@ -56,36 +121,14 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return exits.fail(f"unhealthy: no answer: {error}", exits.FAILED)
     except http.client.HTTPException as error:
         return exits.fail(f"unhealthy: no answer in HTTP: {error!r}", exits.FAILED)
-    finally:
-        connection.close()
-
-
-def _ask(connection: http.client.HTTPConnection, headers: Mapping[str, str]) -> int:
-    connection.request("GET", _PATH, headers=dict(headers))
-    answer = connection.getresponse()
-    said = answer.read(1024).decode("utf-8", "replace").strip()
-    if answer.status == HTTPStatus.OK:
+    except _OtherSchemeError as error:
+        return exits.fail(f"unhealthy: no answer in HTTP, nor in HTTPS: {error}", exits.FAILED)
+    if status == HTTPStatus.OK:
         return 0
-    if answer.status in _ALIVE:
-        print(_ALIVE[HTTPStatus(answer.status)], file=sys.stderr)
+    if status in _ALIVE:
+        print(_ALIVE[HTTPStatus(status)], file=sys.stderr)
         return 0
-    return exits.fail(f"unhealthy: {answer.status} {said}", exits.FAILED)
-
-
-def _connection(values: Mapping[str, Any]) -> http.client.HTTPConnection:
-    """Prepare to ask the first listen address. Raises OSError, ValueError for what the flags or files say wrong."""
-    address = parse_address(values["web.listen-address"][0])
-    if address.port == 0:
-        raise ValueError("--web.listen-address: port 0 is chosen by the system: name the port to ask")
-    timeout = positive_number(values["healthcheck.timeout"], "healthcheck.timeout", most=300)
-    host = _loopback(address.host)
-    if not _has_tls(optional_path(values["web.config.file"])):
-        return http.client.HTTPConnection(host, address.port, timeout=timeout)
-    # To its own machine, and only to ask how it is: whose certificate it is matters as little as to the kubelet.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection(host, address.port, timeout=timeout, context=context)
+    return exits.fail(f"unhealthy: {status} {said}", exits.FAILED)
 
 
 def _loopback(host: str) -> str:
@@ -99,16 +142,17 @@ def _loopback(host: str) -> str:
     return "127.0.0.1" if listening.version == 4 else "::1"
 
 
-def _has_tls(file: Path | None) -> bool:
+def _expects_tls(file: Path | None) -> bool:
+    """Guess from the web configuration whether the server speaks TLS.
+
+    No more than a guess: what it started with may have been another file, and one that is bad by now is not in force.
+    The server itself tells which it is; to guess right saves it a refusal in its metrics.
+    """
     if file is None:
         return False
-    import yaml  # only then: it takes as long as the rest
-
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError):
-        raise ValueError(f"--web.config.file: {file} is no YAML; --config.check says where") from None
-    return isinstance(document, dict) and bool(document.get("tls_server_config"))
+    with suppress(OSError):
+        return _MENTIONS_TLS.search(file.read_bytes()) is not None
+    return False
 
 
 def _credentials(username: str, password_file: Path | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as one exception, for commands that have something to clean up."""
+"""Ctrl-C, SIGTERM and a closed terminal as one exception, for commands that have something to clean up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
@@ -20,7 +20,7 @@ class Stopped(BaseException):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGINT and SIGTERM raise Stopped in the body. For the main thread only.
+    """Let SIGHUP, SIGINT and SIGTERM raise Stopped in the body. For the main thread only.
 
     One that is ignored, as SIGINT in the background of a script, still is.
     """

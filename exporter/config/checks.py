@@ -43,10 +43,12 @@ def cross_check(data: Mapping[str, object]) -> Iterator[Problem]:
     yield from _shadowed_overrides(data.get("slow_low_token"))
 
 
-def check_secrets(config: Config, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a message for every account whose API key can't be read now."""
+def check_secrets(config: Config, environ: Mapping[str, str], names: Collection[str]) -> tuple[str, ...]:
+    """Return a message for every account of these names whose API key can't be read now."""
     problems = []
     for index, account in enumerate(config.accounts):
+        if account.name not in names:
+            continue
         try:
             account.api_key.read(environ)
         except SecretError as error:

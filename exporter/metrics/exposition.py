@@ -29,11 +29,16 @@ OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A scrape's answer."""
+    """A scrape's answer. The large ones of its parts are the same objects for every scrape until the next publish."""
 
-    body: bytes
+    parts: tuple[bytes, ...]
     content_type: str
     content_encoding: str | None
+
+    @property
+    def body(self) -> bytes:
+        """The parts in one."""
+        return b"".join(self.parts)
 
 
 class Exposition:
@@ -64,7 +69,7 @@ class Exposition:
         else:
             body, own, kind = self._published.text, generate_latest(self._process), TEXT_TYPE
         if not packed:
-            return Rendered(body.plain + own, kind, None)
+            return Rendered((body.plain, own), kind, None)
         return Rendered(_gzip(body.piece, own), kind, "gzip")
 
 
@@ -102,9 +107,9 @@ def _openmetrics(registry: CollectorRegistry) -> bytes:
     return rendered
 
 
-def _gzip(published: Piece, own: bytes) -> bytes:
+def _gzip(published: Piece, own: bytes) -> tuple[bytes, ...]:
     """One gzip member (RFC 1952) of what is published and the process's own metrics: many clients read no second."""
     compressor = deflate()
     crc = zlib.crc32(own, published.checksum.value)
     trailer = struct.pack("<II", crc, (published.size + len(own)) & 0xFFFFFFFF)
-    return b"".join((GZIP_HEADER, published.packed, compressor.compress(own), compressor.flush(), trailer))
+    return GZIP_HEADER, published.packed, compressor.compress(own) + compressor.flush() + trailer

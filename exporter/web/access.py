@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -18,6 +18,9 @@ log = structlog.get_logger(__name__)
 
 _SLOW_COST = 14
 """A bcrypt cost from which on checking one password takes about a second."""
+
+_RETRY_SECONDS: Final = 5.0
+"""Between two attempts at files that are bad, as what was wrong with them need not show in them."""
 
 _Stamps: TypeAlias = dict[Path, tuple[int, ...] | None]
 
@@ -32,25 +35,43 @@ class Access:
 
 def load_access(path: Path) -> Access:
     """Read a web configuration with its certificates and keys; log what is odd. Raises ConfigError."""
-    return _prepare(load_web(path), path)
+    access, advice = _prepare(load_web(path), path)
+    _warn(advice, path)
+    return access
 
 
-def _prepare(config: WebConfig, path: Path) -> Access:
-    context = server_context(config.tls) if config.tls is not None else None
-    for advice in _advice(config, context):
-        log.warning(advice, file=str(path))
-    return Access(config, context)
+def _prepare(config: WebConfig, path: Path) -> tuple[Access, list[str]]:
+    """Make of a web configuration what is needed to serve by it, and say what is odd about it. Raises ConfigError."""
+    try:
+        access = Access(config, server_context(config.tls) if config.tls is not None else None)
+        return access, list(_advice(access))
+    except (OSError, MemoryError) as error:  # no file descriptor is left, for one; ssl.SSLError is an OSError
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ConfigError([f"{path}: can't be put in force: {reason}"]) from None
+
+
+def _warn(advice: Iterable[str], path: Path) -> None:
+    for each in advice:
+        log.warning(each, file=str(path))
 
 
 class AccessFile:
     """Follows a web configuration file, certificates, keys and authorities included."""
 
-    def __init__(self, path: Path, on_loaded: Callable[[bool], None] = lambda ok: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        on_loaded: Callable[[bool], None] = lambda ok: None,
+        *,
+        monotonic: Callable[[], float],
+    ) -> None:
         """Load it; ``on_loaded`` is told of each later attempt whether it worked. Raises ConfigError."""
         self._path = path
         self._on_loaded = on_loaded
+        self._monotonic = monotonic
         self._problem: str | None = None
-        self._access = self._load()
+        self._access, advice = self._load()
+        _warn(advice, path)
 
     @property
     def problem(self) -> str | None:
@@ -58,8 +79,8 @@ class AccessFile:
         return self._problem
 
     def current(self) -> Access:
-        """Return what is in force now; files that have changed since are read first."""
-        if _stamps(self._stamps) != self._stamps:
+        """Return what is in force now; files that have changed since are read first, bad ones now and then."""
+        if _stamps(self._stamps) != self._stamps or self._is_due_again():
             self.reload()
         return self._access
 
@@ -67,10 +88,11 @@ class AccessFile:
         """Read the files, changed or not. Returns what is wrong with them, in which case the last good ones stay."""
         problem = None
         try:
-            access = self._load()
+            access, advice = self._load()
             if (access.context is None) != (self._access.context is None):
                 raise ConfigError([f"{self._path}: TLS cannot be switched on or off by a reload: restart the exporter"])
             self._access = access
+            _warn(advice, self._path)
         except ConfigError as error:
             problem = str(error)
         if problem is not None and problem != self._problem:
@@ -81,7 +103,11 @@ class AccessFile:
         self._on_loaded(problem is None)
         return problem
 
-    def _load(self) -> Access:
+    def _is_due_again(self) -> bool:
+        return self._problem is not None and self._monotonic() - self._tried >= _RETRY_SECONDS
+
+    def _load(self) -> tuple[Access, list[str]]:
+        self._tried = self._monotonic()
         # Each file is looked at before it is read: what changes in between is read again next time.
         self._stamps = _stamps([self._path])
         config = load_web(self._path)
@@ -102,7 +128,8 @@ def _stamp(file: Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _advice(config: WebConfig, context: ssl.SSLContext | None) -> Iterator[str]:
+def _advice(access: Access) -> Iterator[str]:
+    config, context = access.config, access.context
     if config.users and config.tls is None:
         yield "passwords cross the network unencrypted: basic_auth_users without tls_server_config"
     if any(int(hashed.split("$")[2]) >= _SLOW_COST for hashed in config.users.values()):

@@ -16,8 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.web import landing
 from exporter.web.negotiation import accepts_gzip
-from exporter.web.responses import respond, respond_html, respond_text
+from exporter.web.responses import respond, respond_html, respond_parts, respond_text
 from exporter.web.state import Backend
+from exporter.web.turns import Turns
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT")
 _HEALTHY: Final = "/-/healthy"
@@ -54,24 +55,11 @@ def create_app(
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(_Gate)],
+        middleware=[Middleware(Turns), Middleware(_Gate)],
         exception_handlers={HTTPException: _explain, Exception: _apologise},
     )
     app.router.redirect_slashes = False
     return app
-
-
-class _Turns:
-    """Lets one of those who wait go on in each turn of the event loop: a crowd of requests cannot hold polls up."""
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-
-    async def __aenter__(self) -> None:
-        await self._lock.acquire()
-
-    async def __aexit__(self, *error: object) -> None:
-        asyncio.get_running_loop().call_soon(self._lock.release)
 
 
 class _Endpoints:
@@ -82,24 +70,21 @@ class _Endpoints:
         self._telemetry_path = telemetry_path
         self._lifecycle = lifecycle
         self._health_timeout = health_timeout
-        self._turns = _Turns()
 
     async def landing(self, request: Request) -> Response:
-        async with self._turns:
-            page = landing.render(self._backend.state(), self._backend.ready(), self._telemetry_path)
+        page = landing.render(self._backend.state(), self._backend.ready(), self._telemetry_path)
         return respond_html(page, style=landing.STYLE)
 
     async def metrics(self, request: Request) -> Response:
         accept = ", ".join(request.headers.getlist("accept"))
         gzip = accepts_gzip(", ".join(request.headers.getlist("accept-encoding")))
-        async with self._turns:
-            scrape = self._backend.scrape(accept, gzip)
+        scrape = self._backend.scrape(accept, gzip)
         headers = {"Content-Encoding": scrape.content_encoding, "Vary": "Accept, Accept-Encoding"}
-        return respond(scrape.body, scrape.content_type, headers=headers)
+        return respond_parts(scrape.parts, scrape.content_type, headers=headers)
 
     async def healthy(self, request: Request) -> Response:
         try:
-            async with asyncio.timeout(self._health_timeout), self._turns:
+            async with asyncio.timeout(self._health_timeout):
                 problem = await self._backend.healthy()
         except TimeoutError:
             problem = f"Not healthy: the ledger's lock was not free within {self._health_timeout:g} s."
@@ -121,9 +106,7 @@ class _Endpoints:
         return respond_text(f"{problem.rstrip()}\nThe old configuration stays in force.", status=500)
 
     async def config(self, request: Request) -> Response:
-        async with self._turns:
-            text = self._backend.config_text()
-        return respond(text.encode(), "text/yaml; charset=utf-8")
+        return respond(self._backend.config_text().encode(), "text/yaml; charset=utf-8")
 
 
 class _Gate:

@@ -1,4 +1,4 @@
-"""Who gives way when a server is full: those that wait for their client, of the address that takes up the most.
+"""Who gives way when a server is full: of those who hold the most connections, the one that has waited longest.
 
 To refuse newcomers instead would let anyone who holds enough connections open keep Prometheus out.
 """
@@ -6,9 +6,11 @@ To refuse newcomers instead would let anyone who holds enough connections open k
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Protocol
 
 from exporter.web.limits import Limits, Refusal
+from exporter.web.origin import origin
 
 
 class Guest(Protocol):
@@ -29,39 +31,43 @@ class Guest(Protocol):
 
 
 class Crowd:
-    """The connections of a server, and what each waits for."""
+    """The connections of a server, by where they come from, and what each waits for."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._addresses: dict[Guest, str] = {}
+        self._origins: dict[Guest, str] = {}
         self._held: Counter[str] = Counter()
         # In the order in which they began to.
         self._waiting: dict[Guest, None] = {}
         self._stalled: dict[Guest, None] = {}
 
     def enter(self, guest: Guest) -> bool:
-        """Count a connection in; one that waits makes room for it. False if all are being worked for."""
-        if len(self._addresses) >= self._limits.max_connections and not self._make_room():
-            return False
-        self._addresses[guest] = guest.address
-        self._held[guest.address] += 1
+        """Count a connection in, for which another one may have to go; False if it must not come in."""
+        where = origin(guest.address)
+        if len(self._origins) >= self._limits.max_connections:
+            one = next(self._who_may_go(where), None)
+            if one is None:
+                return False
+            self._close(one, Refusal.TOO_MANY_CONNECTIONS)
+        self._origins[guest] = where
+        self._held[where] += 1
         return True
 
     def leave(self, guest: Guest) -> None:
         """Count a connection out, if it was in."""
-        address = self._addresses.pop(guest, None)
-        if address is None:
+        where = self._origins.pop(guest, None)
+        if where is None:
             return
-        self._held[address] -= 1
-        if not self._held[address]:
-            del self._held[address]
+        self._held[where] -= 1
+        if not self._held[where]:
+            del self._held[where]
         self._waiting.pop(guest, None)
         self._stalled.pop(guest, None)
 
     def waits(self, guest: Guest) -> None:
         """Note that a connection waits, from now on, for its client to send or to read."""
         self._waiting.pop(guest, None)
-        if guest in self._addresses:
+        if guest in self._origins:
             self._waiting[guest] = None
 
     def works(self, guest: Guest) -> None:
@@ -70,26 +76,34 @@ class Crowd:
 
     def stalls(self, guest: Guest) -> None:
         """Note that a client does not take its answer as fast as it is written; too much of that is held for nobody."""
-        if guest in self._addresses:
+        if guest in self._origins:
             self._stalled[guest] = None
         while len(self._stalled) > 1 and (unread := self._unread()).total() > self._limits.max_unread_bytes:
-            self._close(max(self._stalled, key=lambda each: unread[each.address]), Refusal.TOO_MUCH_UNREAD)
+            self._close(max(self._stalled, key=lambda each: unread[self._origins[each]]), Refusal.TOO_MUCH_UNREAD)
 
     def flows(self, guest: Guest) -> None:
         """Note that a client has taken all that was written to it."""
         self._stalled.pop(guest, None)
 
-    def _make_room(self) -> bool:
-        if not self._waiting:
-            return False
-        # Of equals the first: the one that has waited longest.
-        self._close(max(self._waiting, key=lambda each: self._held[each.address]), Refusal.TOO_MANY_CONNECTIONS)
-        return True
+    def _who_may_go(self, newcomer: str) -> Iterator[Guest]:
+        """Yield those of the origins that hold the most, the newcomer's counted with it: first who waits the longest.
+
+        Whom we work for only goes for somebody who holds less.
+        """
+        mine = self._held[newcomer] + 1
+        most = max(mine, *self._held.values())
+        yield from (one for one in self._waiting if self._holds(one, newcomer) == most)
+        if most > mine:
+            yield from (one for one in self._origins if self._holds(one, newcomer) == most)
+
+    def _holds(self, guest: Guest, newcomer: str) -> int:
+        where = self._origins[guest]
+        return self._held[where] + (where == newcomer)
 
     def _unread(self) -> Counter[str]:
         unread: Counter[str] = Counter()
         for guest in self._stalled:
-            unread[guest.address] += guest.unread()
+            unread[self._origins[guest]] += guest.unread()
         return unread
 
     def _close(self, guest: Guest, reason: Refusal) -> None:

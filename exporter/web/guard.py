@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.config import RateLimit, WebConfig
 from exporter.web.access import Access
+from exporter.web.origin import origin
 from exporter.web.passwords import BusyError, Passwords
 from exporter.web.protocol import RawHeaders
 from exporter.web.responses import respond_text
@@ -69,23 +70,20 @@ class Guard:
             return self._deny(Denial.NO_CREDENTIALS, _unauthorized())
         if self._passwords.remembers(config.users, *given):
             return None
-        return await self._try(config.users, *given, client=scope["client"][0] if scope["client"] else "")
+        return await self._try(config.users, *given, where=origin(scope["client"][0]) if scope["client"] else "")
 
-    async def _try(self, users: Mapping[str, str], user: str, password: bytes, *, client: str) -> Response | None:
+    async def _try(self, users: Mapping[str, str], user: str, password: bytes, *, where: str) -> Response | None:
         """Check a password that is not known to be right; whoever tries too many has to wait."""
         costly = not self._passwords.checks(users, user, password)
-        wait = self._throttle.take(client) if costly else 0
+        wait = self._throttle.take(where) if costly else 0
         if wait:
             return self._deny(Denial.THROTTLED, _try_later(wait))
-        right = busy = False
         try:
-            right = await self._passwords.check(users, user, password)
+            right = await self._passwords.check(users, user, password, where)
         except BusyError:
-            busy = True
-        if costly and (right or busy):
-            self._throttle.give_back(client)
-        if busy:
             return self._deny(Denial.BUSY, _try_later(1))
+        if costly and right:
+            self._throttle.give_back(where)
         return None if right else self._deny(Denial.BAD_CREDENTIALS, _unauthorized())
 
     def _bucket(self, limit: RateLimit | None) -> TokenBucket | None:

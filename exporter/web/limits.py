@@ -48,5 +48,5 @@ class Limits:
     """Handshakes included. Beyond, a connection that waits for its client makes room for a new one."""
     max_tls_connections: int = 128
     """The same where TLS is spoken: asyncio's buffers take 0.7 MB for each connection, from before its handshake on."""
-    max_unread_bytes: int = 32 * 1024 * 1024
+    max_unread_bytes: int = 64 * 1024 * 1024
     """Answered, but not taken by clients yet, in all: several times the largest exposition, uncompressed."""

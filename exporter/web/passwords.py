@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import secrets
-from collections import OrderedDict
+import sys
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from threading import Thread
+from threading import Thread, get_native_id
 from typing import Final
 
 import bcrypt
@@ -17,7 +19,12 @@ _MAX_BYTES: Final = 72
 """What bcrypt looks at, in Go as everywhere; Python's refuses longer passwords instead."""
 
 _MAX_REMEMBERED: Final = 100
-_MAX_WAITING: Final = 16
+_MAX_WAITING: Final = 64
+_MAX_WAITING_OF_ONE: Final = 2
+"""Of one origin, so that no crowd of guesses keeps others from being heard."""
+
+_NICE: Final = 10
+"""Polls and scrapes come before guesses where they share a processor."""
 
 
 class BusyError(Exception):
@@ -33,6 +40,7 @@ class Passwords:
         self._secret = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[bool]] = {}
+        self._waiting: Counter[str] = Counter()
         self._turn = asyncio.Lock()
 
     def remembers(self, users: Mapping[str, str], user: str, password: bytes) -> bool:
@@ -47,17 +55,21 @@ class Passwords:
         """Tell whether the same is being checked already: to wait for it costs nothing."""
         return self._digest(user, self._stored(users, user), password) in self._running
 
-    async def check(self, users: Mapping[str, str], user: str, password: bytes) -> bool:
-        """Compare a password with the user's hash; ``users`` must not be empty. Raises BusyError."""
+    async def check(self, users: Mapping[str, str], user: str, password: bytes, where: str) -> bool:
+        """Compare a password with the user's hash, for a client from ``where``; ``users`` must not be empty.
+
+        Raises BusyError if too many are waiting to be compared: of all, or from there.
+        """
         stored = self._stored(users, user)
         digest = self._digest(user, stored, password)
         task = self._running.get(digest)
         if task is None:
-            if len(self._running) > _MAX_WAITING:
+            if len(self._running) >= _MAX_WAITING or self._waiting[where] >= _MAX_WAITING_OF_ONE:
                 raise BusyError
             task = asyncio.create_task(self._compare(stored, password), name="password")
             self._running[digest] = task
-            task.add_done_callback(lambda _: self._running.pop(digest))
+            self._waiting[where] += 1
+            task.add_done_callback(lambda _: self._ended(digest, where))
         matches = await asyncio.shield(task)
         if not matches or user not in users:
             return False
@@ -65,6 +77,12 @@ class Passwords:
         if len(self._right) > _MAX_REMEMBERED:
             self._right.popitem(last=False)
         return True
+
+    def _ended(self, digest: bytes, where: str) -> None:
+        del self._running[digest]
+        self._waiting[where] -= 1
+        if not self._waiting[where]:
+            del self._waiting[where]
 
     def _stored(self, users: Mapping[str, str], user: str) -> str:
         """Return the user's hash, and for an unknown user always the same of another's, so that time tells nothing."""
@@ -77,17 +95,24 @@ class Passwords:
             loop = asyncio.get_running_loop()
             answer: asyncio.Future[bool] = loop.create_future()
 
-            def settle(matches: bool) -> None:
+            def settle(matches: bool, error: Exception | None) -> None:
                 if not answer.done():
-                    answer.set_result(matches)
+                    if error is None:
+                        answer.set_result(matches)
+                    else:
+                        answer.set_exception(error)
 
             def compare() -> None:
+                _give_way()
+                matches, problem = False, None
                 try:
                     matches = self._matches(password[:_MAX_BYTES], stored.encode())
                 except ValueError:
-                    matches = False
+                    pass  # no password that bcrypt can take
+                except Exception as error:
+                    problem = error
                 with suppress(RuntimeError):  # the loop has ended meanwhile
-                    loop.call_soon_threadsafe(settle, matches)
+                    loop.call_soon_threadsafe(settle, matches, problem)
 
             # Not an executor's: the interpreter would wait for it before it exits.
             Thread(target=compare, name="password", daemon=True).start()
@@ -99,3 +124,10 @@ class Passwords:
             text = part.encode() if isinstance(part, str) else part
             digest.update(len(text).to_bytes(8, "big") + text)
         return digest.digest()
+
+
+def _give_way() -> None:
+    """Let the current thread alone run with less priority, where a thread can."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICE)

@@ -10,11 +10,12 @@ from typing import Any, Final, TypeAlias
 import httptools
 from starlette.types import ASGIApp
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from exporter.web.crowd import Crowd
 from exporter.web.limits import Limits, Refusal
+from exporter.web.turns import GONE
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 """Names and values as they are sent."""
@@ -88,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(config, server_state, {**app_state, GONE: self._is_gone}, _loop)
         self._limits = config.limits
         self._on_refused = config.on_refused
         self._headers_of = config.headers_of
@@ -97,6 +98,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
+        self._next_is_due = False
+        self._answer: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -108,29 +111,33 @@ class BoundedProtocol(HttpToolsProtocol):
         transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0)
         self._enter(_Phase.HEAD)
 
+    def _is_gone(self) -> bool:
+        """Tell whether nobody reads answers any more; uvicorn learns so, too, before it writes to the transport."""
+        gone = self.transport.is_closing()
+        if gone and self._answer is not None:
+            self._answer.disconnected = True
+        return gone
+
     @property
     def address(self) -> str:
         """The client's IP address; empty if it has none."""
         return self.client[0] if self.client else ""
 
     def unread(self) -> int:
-        """Return how many bytes were answered that the client has not taken yet."""
-        return self.transport.get_write_buffer_size()
+        """Return how many bytes were answered that the client has not taken yet, written or not."""
+        answer = self._answer
+        unwritten = 0 if answer is None or answer.response_complete else answer.expected_content_length
+        return self.transport.get_write_buffer_size() + unwritten
 
     def give_way(self, reason: Refusal) -> None:
         """Close at once."""
         self._on_refused(reason)
         self.transport.abort()
 
-    def refuse_connection(self, transport: asyncio.Transport, reason: Refusal) -> None:
-        """Cut a connection before anything is read from it."""
-        self.transport = transport
-        self._on_refused(reason)
-        transport.abort()
-
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._crowd.leave(self)
+        self.app_state.clear()  # it refers to us, and would keep all this in memory until garbage is collected
         for timer in (self._deadline, self._write_deadline):
             if timer is not None:
                 timer.cancel()
@@ -175,7 +182,15 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._enter(_Phase.IDLE if self.cycle.response_complete else _Phase.BUSY)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answer = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
+        if self.pipeline and self.flow.write_paused and not self.transport.is_closing():
+            # The next answer is not made before the client has taken this one: it would be held in memory beside it.
+            self._next_is_due = True
+            return
         last = not self.pipeline
         super().on_response_complete()
         # Uvicorn's own keep-alive timer is not set again after a stray byte or a late body: ours replaces it.
@@ -195,6 +210,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._write_deadline.cancel()
         self._crowd.flows(self)
         self._tell_crowd()
+        if self._next_is_due:
+            self._next_is_due = False
+            self.on_response_complete()
 
     def _tell_crowd(self) -> None:
         if self._phase is _Phase.BUSY and not self.flow.write_paused:

@@ -9,12 +9,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.address import BACKLOG, bind, parse_address
 from exporter.web.limits import Limits
 from exporter.web.protocol import BoundedConfig, RawHeaders
 from exporter.web.tls_accept import Endpoint, TlsAcceptor
+from exporter.web.turns import is_gone
 
 
 class WebServer:
@@ -39,7 +40,7 @@ class WebServer:
         self._addresses = [parse_address(address) for address in addresses]
         if endpoint is not None:
             limits = replace(limits, max_connections=min(limits.max_connections, limits.max_tls_connections))
-        self._config = BoundedConfig(_quiet_when_cancelled(app), limits, on_refused, headers_of, backlog=BACKLOG)
+        self._config = BoundedConfig(_quiet(app), limits, on_refused, headers_of, backlog=BACKLOG)
         self._server = uvicorn.Server(self._config)
         self._acceptor = TlsAcceptor(self._config, self._server.server_state, endpoint) if endpoint else None
         self._sockets: list[socket.socket] = []
@@ -105,11 +106,15 @@ class WebServer:
             task.cancel()
 
 
-def _quiet_when_cancelled(app: ASGIApp) -> ASGIApp:
-    """Wrap ``app``, as uvicorn would log a cancelled request as an error of the application."""
+def _quiet(app: ASGIApp) -> ASGIApp:
+    """Wrap ``app``, as uvicorn would log an error of it where a request is cancelled or its client has left."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: Message) -> None:
+            is_gone(scope)
+            await send(message)
+
         with suppress(asyncio.CancelledError):
-            await app(scope, receive, send)
+            await app(scope, receive, answer)
 
     return wrapped

@@ -58,9 +58,9 @@ class ExporterState:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """A rendered exposition, ready to be sent as it is."""
+    """A rendered exposition, ready to be sent as it is, part by part."""
 
-    body: bytes
+    parts: tuple[bytes, ...]
     content_type: str
     content_encoding: str | None
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-_MAX_ADDRESSES: Final = 1024
+_MAX_ORIGINS: Final = 1024
 
 
 class TokenBucket:
@@ -46,43 +45,24 @@ class TokenBucket:
 
 
 class Throttle:
-    """How many passwords may be tried: by one address, and by all together, as each costs a bcrypt hash."""
+    """How many passwords each origin may try."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._everyone = TokenBucket(0.2, 50, monotonic)
-        self._addresses: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
-    def take(self, address: str) -> int:
+    def take(self, where: str) -> int:
         """Count a try. Returns 0, or the seconds to wait if there were too many."""
-        own = self._bucket(address)
-        for bucket in (own, self._everyone):
-            if not bucket.take():
-                if bucket is self._everyone:
-                    own.give_back()
-                return bucket.wait()
-        return 0
+        bucket = self._bucket(where)
+        return 0 if bucket.take() else bucket.wait()
 
-    def give_back(self, address: str) -> None:
+    def give_back(self, where: str) -> None:
         """The try was a good one after all."""
-        self._bucket(address).give_back()
-        self._everyone.give_back()
+        self._bucket(where).give_back()
 
-    def _bucket(self, address: str) -> TokenBucket:
-        key = _network(address)
-        bucket = self._addresses.pop(key, None) or TokenBucket(1.0, 10, self._monotonic)
-        self._addresses[key] = bucket
-        if len(self._addresses) > _MAX_ADDRESSES:
-            self._addresses.popitem(last=False)
+    def _bucket(self, where: str) -> TokenBucket:
+        bucket = self._buckets.pop(where, None) or TokenBucket(1.0, 10, self._monotonic)
+        self._buckets[where] = bucket
+        if len(self._buckets) > _MAX_ORIGINS:
+            self._buckets.popitem(last=False)
         return bucket
-
-
-def _network(address: str) -> str:
-    """The address, or for IPv6 the network that one machine usually has all addresses of."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return str(IPv6Network((parsed, 64), strict=False))
-    return str(parsed)

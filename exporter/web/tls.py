@@ -33,7 +33,8 @@ def server_context(tls: Tls) -> ssl.SSLContext:
     context = AlertingContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version, context.maximum_version = tls.min_version, tls.max_version
     context.set_alpn_protocols(["http/1.1"])
-    # Nothing is resumed: a session would outlive the certificate that its client showed, and scrapers stay connected.
+    # No tickets: scrapers stay connected. Sessions of TLS 1.2 are still resumed by their ids, which Python cannot
+    # forbid; they are the context's, hence gone with the files that admitted their clients.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     if not tls.prefer_server_ciphers:
@@ -65,7 +66,9 @@ def refused_by_clients(context: ssl.SSLContext, certificate: Pem) -> str | None:
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     client.load_verify_locations(cadata=_certificates(certificate))
     wires = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = client.wrap_bio(wires[0], wires[1]), context.wrap_bio(wires[1], wires[0], server_side=True)
+    # Not the context's own wrap_bio(), which is for connections: alerts of this handshake are for nobody.
+    server = ssl.SSLContext.wrap_bio(context, wires[1], wires[0], server_side=True)
+    ends = client.wrap_bio(wires[0], wires[1]), server
     for end in (*ends, ends[0]):
         try:
             end.do_handshake()
@@ -85,7 +88,10 @@ def alternative_names(certificate: dict[str, Any]) -> frozenset[str]:
 
 
 def _address(text: str) -> str:
-    address = ip_address(text.strip())
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        return text  # OpenSSL's words for bytes that are no address, which no list allows
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return str(mapped or address)
 

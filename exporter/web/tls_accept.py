@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 from exporter.web.limits import Limits, Refusal
 from exporter.web.protocol import BoundedConfig, BoundedProtocol
 from exporter.web.tls import alternative_names
-from exporter.web.tls_alerts import connection_under_way
+from exporter.web.tls_alerts import alerts_reach
 
 log = structlog.get_logger(__name__)
 
@@ -84,11 +84,11 @@ class TlsProtocol(BoundedProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._crowd.leave(self._handshake)
-        names = alternative_names(transport.get_extra_info("peercert") or {})
-        if self._allowed_names is not None and not names & self._allowed_names:
-            self.refuse_connection(transport, Refusal.CLIENT_NOT_ALLOWED)
-            return
         super().connection_made(transport)
+        names = alternative_names(transport.get_extra_info("peercert") or {})
+        if self._allowed_names is not None and not names & self._allowed_names and not transport.is_closing():
+            # In HTTP, as it is too late for an alert: the handshake is done.
+            self._refuse(Refusal.CLIENT_NOT_ALLOWED, 403, "Your certificate has none of the names that are allowed.")
 
 
 class TlsAcceptor:
@@ -167,14 +167,14 @@ class TlsAcceptor:
             return
         endpoint = self._endpoint()
         handshake.has_transport = True
-        connection_under_way.set(connection)
-        await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: TlsProtocol(self._config, self._state, endpoint.allowed_names, handshake),
-            connection,
-            ssl=endpoint.context,
-            ssl_handshake_timeout=2 * self._limits.handshake_timeout,  # ours comes first
-            ssl_shutdown_timeout=self._limits.linger_timeout,
-        )
+        with alerts_reach(connection):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: TlsProtocol(self._config, self._state, endpoint.allowed_names, handshake),
+                connection,
+                ssl=endpoint.context,
+                ssl_handshake_timeout=2 * self._limits.handshake_timeout,  # ours comes first
+                ssl_shutdown_timeout=self._limits.linger_timeout,
+            )
 
     def _turn_away(self, connection: socket.socket, first: bytes) -> None:
         """End a connection that is not TLS's; one that merely closes, as a probe of the port does, is no refusal."""

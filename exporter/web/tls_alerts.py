@@ -8,12 +8,29 @@ from __future__ import annotations
 
 import socket
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Final
 
-connection_under_way: Final[ContextVar[socket.socket | None]] = ContextVar("connection_under_way", default=None)
-"""The connection that the current task shakes hands on."""
+_shaking_hands: Final[ContextVar[list[socket.socket] | None]] = ContextVar("_shaking_hands", default=None)
+"""The connection that the current task is about to shake hands on; empty once that has begun."""
+
+
+@contextmanager
+def alerts_reach(connection: socket.socket) -> Iterator[None]:
+    """Send to ``connection`` the alert of the handshake that begins next in the body, and of no other.
+
+    What the body starts inherits the context for good, as asyncio's callbacks of the connection do, and the tasks that
+    answer its requests. So what is handed on is emptied by the first who takes it.
+    """
+    waiting = [connection]
+    token = _shaking_hands.set(waiting)
+    try:
+        yield
+    finally:
+        _shaking_hands.reset(token)
+        waiting.clear()
 
 
 class AlertingObject(ssl.SSLObject):
@@ -22,8 +39,8 @@ class AlertingObject(ssl.SSLObject):
     _outgoing: ssl.MemoryBIO
     _connection: socket.socket | None = None
 
-    def attach(self, outgoing: ssl.MemoryBIO, connection: socket.socket | None) -> None:
-        """Send what ``outgoing`` holds when the handshake fails, if there is a connection."""
+    def attach(self, outgoing: ssl.MemoryBIO, connection: socket.socket) -> None:
+        """Send what ``outgoing`` holds to the connection when the handshake fails."""
         self._outgoing, self._connection = outgoing, connection
 
     def do_handshake(self) -> None:
@@ -55,5 +72,7 @@ class AlertingContext(ssl.SSLContext):
         """Begin a connection; asyncio does so in the context of the task that accepted it."""
         made = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
         assert isinstance(made, AlertingObject)
-        made.attach(outgoing, connection_under_way.get())
+        waiting = _shaking_hands.get()
+        if waiting:
+            made.attach(outgoing, waiting.pop())
         return made

@@ -39,14 +39,26 @@ def keys_sent(server: Server) -> list[str]:
     return [request.headers["authorization"].removeprefix("Bearer ") for request in server.requests]
 
 
-def test_the_key_is_read_once() -> None:
+def test_a_replaced_key_is_used_from_the_next_call_on() -> None:
     async def run() -> None:
-        secret = Secret(KEY)
+        secret = Secret("old", "new")
         async with http_server(OK) as server, rig(server.url, read_key=secret) as it:
             assert secret.reads == 0
             await it.client.get("/list", {})
             await it.client.get("/list", {})
-        assert secret.reads == 1
+        assert keys_sent(server) == ["old", "new"]
+
+    asyncio.run(run())
+
+
+def test_a_key_that_is_gone_is_not_used_any_more() -> None:
+    async def run() -> None:
+        secret = Secret(KEY, FileNotFoundError("secret file is gone"))
+        async with http_server(OK) as server, rig(server.url, read_key=secret) as it:
+            await it.client.get("/list", {})
+            with pytest.raises(ApiError, match="secret file is gone"):
+                await it.client.get("/list", {})
+        assert keys_sent(server) == [KEY]
 
     asyncio.run(run())
 

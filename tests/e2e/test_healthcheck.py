@@ -66,10 +66,24 @@ def test_no_answer_is_unhealthy(said: Answer, tmp_path: Path) -> None:
     assert line.startswith("vlmrun-exporter: unhealthy: no answer")
 
 
+def test_neither_http_nor_https_is_unhealthy(tmp_path: Path) -> None:
+    end = of(answer(400, b"Client sent an HTTP request to an HTTPS server.\n"), tmp_path)
+    assert end.returncode == 1
+    assert end.stderr.startswith("vlmrun-exporter: unhealthy: no answer in HTTP, nor in HTTPS: [SSL: WRONG_VERSION")
+
+
+def test_each_scheme_is_tried_once(tmp_path: Path) -> None:
+    (tmp_path / "web.yml").write_text("tls_server_config: {}")
+    end = of(b"SSH-2.0-OpenSSH_9\r\n", tmp_path, "--web.config.file=web.yml")
+    assert end.returncode == 1
+    assert end.stderr.startswith("vlmrun-exporter: unhealthy: no answer in HTTP: ")
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [
         (401, "it answers, and asks for credentials: the ledger was not looked at\n"),
+        (403, "it answers, and allows certain clients only: the ledger was not looked at\n"),
         (429, "it answers, but limits requests: the ledger was not looked at\n"),
     ],
 )
@@ -94,7 +108,6 @@ def test_to_be_turned_away_is_to_be_alive(status: int, said: str, tmp_path: Path
             ["--healthcheck.username=probe", "--healthcheck.password-file=none"],
             "[Errno 2] No such file or directory: 'none'",
         ),
-        (["--web.config.file=none"], "[Errno 2] No such file or directory: 'none'"),
     ],
 )
 def test_what_cannot_be_asked_is_explained(flags: list[str], message: str, tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.process import ROOT, Exporter, configuration, environment, run, write
+from tests.e2e.process import COMMAND, ROOT, Exporter, configuration, environment, run, write
 from tests.e2e.standin import Standin
 from tests.e2e.upstream import PATHS, upstream
 from tests.e2e.waiting import until
@@ -28,7 +29,7 @@ IMPORTS_SIGNAL = """\
 import os, signal, sys
 class Finder:
     def find_spec(self, name, path, target=None):
-        if name == "exporter.daemon":
+        if name == "{module}":
             print("{name} comes", flush=True)
             os.kill(os.getpid(), signal.{name})
 sys.meta_path.insert(0, Finder())
@@ -80,11 +81,24 @@ def test_polls_that_a_reload_cuts_short_are_no_errors(tmp_path: Path) -> None:
         document = configuration(f"{server.url}/v1", tmp_path, poll={"timeout": "2m"})
         with Exporter(write(tmp_path / "config.yaml", document), "--web.enable-lifecycle") as exporter:
             until(lambda: len(server.requests) >= 3, 60.0, "all three lists are being polled")
+            write(tmp_path / "config.yaml", {**document, "slo": {"error_ratio": 0.02}})
             assert exporter.reload().status_code == 200
             until(lambda: len(server.requests) >= 6, 60.0, "and again under the new configuration")
+            write(tmp_path / "config.yaml", document)
             assert exporter.reload().status_code == 200
             assert exporter.scrape().sum("vlmrun_exporter_task_failures_total") == 0
             assert "level=error" not in exporter.logs
+
+
+def test_a_reload_that_changes_nothing_cuts_no_poll_short(tmp_path: Path) -> None:
+    with upstream(dict.fromkeys(PATHS, silence)) as server:
+        document = configuration(f"{server.url}/v1", tmp_path, poll={"timeout": "2m"})
+        with Exporter(write(tmp_path / "config.yaml", document), "--web.enable-lifecycle") as exporter:
+            until(lambda: len(server.requests) >= 3, 60.0, "all three lists are being polled")
+            for _ in range(10):
+                assert exporter.reload().status_code == 200
+            assert len(server.requests) == 3
+            assert exporter.logs.count("configuration reloaded") == 10
 
 
 def test_sigterm_ends_it_while_a_scrape_hangs(calm: Standin, tmp_path: Path) -> None:
@@ -144,6 +158,7 @@ def test_sighup_in_the_first_moments_changes_nothing(moment: str, tmp_path: Path
             assert 'msg="configuration reloaded"' not in exporter.logs
             # Pollers that are started twice ask twice.
             assert len(server.requests) == len(PATHS)
+            write(config, {**document, "slo": {"error_ratio": 0.02}})
             exporter.send(signal.SIGHUP)
             until(lambda: 'msg="configuration reloaded"' in exporter.logs, 60.0, "a later one reloads")
             until(lambda: len(server.requests) == 2 * len(PATHS), 60.0, "every list is polled once more")
@@ -163,9 +178,10 @@ def test_sighup_while_it_stops_starts_nothing(tmp_path: Path) -> None:
             assert 'msg="configuration reloaded"' not in exporter.logs
 
 
-def signalled_while_imported(number: signal.Signals, folder: Path) -> dict[str, str]:
+def signalled_while_imported(number: signal.Signals, folder: Path, module: str = "exporter.daemon") -> dict[str, str]:
     """Return an environment in which the exporter sends itself a signal before it can handle any."""
-    (folder / "sitecustomize.py").write_text(IMPORTS_SIGNAL.format(name=number.name), encoding="ascii")
+    finder = IMPORTS_SIGNAL.format(name=number.name, module=module)
+    (folder / "sitecustomize.py").write_text(finder, encoding="ascii")
     return environment(PYTHONPATH=f"{folder}:{ROOT}")
 
 
@@ -182,6 +198,42 @@ def test_sigterm_while_it_is_being_imported_ends_it_cleanly(tmp_path: Path) -> N
     with Exporter(config, environ=signalled_while_imported(signal.SIGTERM, tmp_path)) as exporter:
         assert exporter.exit().code == 0
         assert exporter.logs == "SIGTERM comes\n"
+
+
+@pytest.mark.parametrize("command", ["serve", "demo", "simulate"])
+def test_sigterm_while_imported_is_success_for_what_runs_until_then(command: str, tmp_path: Path) -> None:
+    end = run(command, cwd=tmp_path, environ=signalled_while_imported(signal.SIGTERM, tmp_path))
+    assert (end.returncode, end.stdout, end.stderr) == (0, "SIGTERM comes\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        (("healthcheck",), "exporter.cli.healthcheck"),
+        (("alerts", "test"), "exporter.cli.commands"),
+        (("serve", "--config.check"), "exporter.cli.commands"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[-1],
+)
+def test_a_signal_is_no_success_of_what_is_run_for_its_verdict(
+    command: tuple[str, ...], module: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    end = run(*command, cwd=tmp_path, environ=signalled_while_imported(number, tmp_path, module))
+    assert (end.returncode, end.stdout) == (-number, f"{number.name} comes\n")
+
+
+def test_a_healthcheck_that_is_ended_is_no_health(tmp_path: Path) -> None:
+    with upstream({"/-/healthy": silence}) as server:
+        address = f"--web.listen-address=127.0.0.1:{server.port}"
+        check = subprocess.Popen([*COMMAND, "healthcheck", address], cwd=tmp_path, env=environment())
+        try:
+            until(lambda: server.requests, 30.0, "it asks")
+            check.send_signal(signal.SIGTERM)
+            assert check.wait(10) == -signal.SIGTERM
+        finally:
+            check.kill()
+            check.wait()
 
 
 def test_a_reload_over_http_needs_the_flag(calm: Standin, tmp_path: Path) -> None:

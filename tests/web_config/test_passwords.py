@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
 
 import bcrypt
 import pytest
@@ -15,7 +16,7 @@ CAROL = "$2y$10$qRTBuFoULoYNA7AQ/F3ck.trZBPyjV64.oA4ZsSBCIWvXuvQlQTuu"
 
 def right(stored: str, password: str | bytes, user: str = "scraper") -> bool:
     given = password.encode() if isinstance(password, str) else password
-    return asyncio.run(Passwords().check({"scraper": stored}, user, given))
+    return asyncio.run(Passwords().check({"scraper": stored}, user, given, "here"))
 
 
 def hashed(password: bytes) -> str:
@@ -55,7 +56,7 @@ def test_no_more_than_a_hundred_are_remembered() -> None:
         passwords = Passwords(lambda password, stored: True)
         users = {"scraper": CAROL}
         for number in range(150):
-            assert await passwords.check(users, "scraper", b"%d" % number)
+            assert await passwords.check(users, "scraper", b"%d" % number, "here")
         remembered = [number for number in range(150) if passwords.remembers(users, "scraper", b"%d" % number)]
         assert remembered == list(range(50, 150))
 
@@ -71,7 +72,7 @@ def test_a_comparison_that_outlives_its_loop_harms_nobody() -> None:
         return True
 
     async def main() -> None:
-        task = asyncio.create_task(Passwords(slow).check({"scraper": CAROL}, "scraper", b"x"))
+        task = asyncio.create_task(Passwords(slow).check({"scraper": CAROL}, "scraper", b"x", "here"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         task.cancel()
@@ -79,3 +80,21 @@ def test_a_comparison_that_outlives_its_loop_harms_nobody() -> None:
     asyncio.run(main())
     go.set()
     assert ended.wait(10)
+
+
+def test_a_comparison_that_fails_does_not_keep_the_next_waiting() -> None:
+    answers: Iterator[Exception | bool] = iter([MemoryError("no memory"), True])
+
+    def odd(password: bytes, stored: bytes) -> bool:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def main() -> None:
+        passwords = Passwords(odd)
+        with pytest.raises(MemoryError, match="no memory"):
+            await passwords.check({"scraper": CAROL}, "scraper", b"x", "here")
+        assert await passwords.check({"scraper": CAROL}, "scraper", b"x", "here")
+
+    asyncio.run(main())

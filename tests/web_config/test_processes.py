@@ -97,8 +97,12 @@ def test_certificates_are_rotated_and_a_bad_file_is_reported(folder: Path, certi
             assert reload.status_code == 500
             assert "web.yml:1: basic_auth_users.prometheus: is not a bcrypt hash" in reload.text
             metrics = http.get("/metrics").text
+            assert "is not a bcrypt hash" in http.get("/").text
+            protected(folder)  # mended: nobody has to ask for another reload
+            assert "is not a bcrypt hash" not in http.get("/").text
+            assert "\nvlmrun_exporter_web_config_last_reload_successful 1\n" in http.get("/metrics").text
         assert "\nvlmrun_exporter_web_config_last_reload_successful 0\n" in metrics
-        assert "\nvlmrun_exporter_config_last_reload_successful 0\n" in metrics
+        assert "\nvlmrun_exporter_config_last_reload_successful 1\n" in metrics
         assert 'vlmrun_exporter_refused_requests_total{reason="bad_credentials"} 0' in metrics
         assert exporter.logs.count("last good one stays in force") == 1
         assert "not-shown" not in exporter.logs

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +16,7 @@ import trustme
 
 from exporter.config import ConfigError
 from exporter.web.access import AccessFile
+from tests.clocks import FakeClock
 from tests.trials import GET
 from tests.web_config.folder import Certificates, write_pair
 from tests.web_config.trials import Site, run, served, trusting
@@ -165,7 +171,7 @@ def test_headers_change_from_one_request_to_the_next(folder: Path) -> None:
 
 def test_a_reload_tells_what_is_wrong_each_time_and_logs_it_once(folder: Path) -> None:
     file = folder / "web_config_empty.yml"
-    access = AccessFile(file)
+    access = AccessFile(file, monotonic=FakeClock().monotonic)
     file.write_text("basic_auth_users: {alice: not-shown}")
 
     with structlog.testing.capture_logs() as logs:
@@ -181,12 +187,111 @@ def test_a_reload_tells_what_is_wrong_each_time_and_logs_it_once(folder: Path) -
 
 def test_a_start_with_a_bad_file_is_none(folder: Path) -> None:
     with pytest.raises(ConfigError):
-        AccessFile(folder / "web_config_junk.yml")
+        AccessFile(folder / "web_config_junk.yml", monotonic=FakeClock().monotonic)
 
 
 def test_files_that_have_not_changed_are_not_read_again(folder: Path) -> None:
     loads: list[bool] = []
-    access = AccessFile(folder / "web_config_noAuth.good.yml", loads.append)
+    access = AccessFile(folder / "web_config_noAuth.good.yml", loads.append, monotonic=FakeClock().monotonic)
 
     assert access.current() is access.current()
     assert loads == []
+
+
+# What is wrong with the machine, not with the files: these look the same when it is over.
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """Take all file descriptors but ``count`` of at most 256."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    taken: list[int] = []
+    try:
+        while (descriptor := _open_one()) is not None:
+            taken.append(descriptor)
+        for _ in range(count):
+            os.close(taken.pop())
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def _open_one() -> int | None:
+    try:
+        return os.open(os.devnull, os.O_RDONLY)
+    except OSError as error:
+        assert error.errno == errno.EMFILE
+        return None
+
+
+@pytest.mark.parametrize("count", [0, 1, 2], ids=lambda count: f"{count} left")
+def test_a_rotation_without_file_descriptors_is_made_up_for(
+    count: int, folder: Path, certificates: Certificates
+) -> None:
+    loads: list[bool] = []
+    clock = FakeClock()
+    access = AccessFile(folder / "web_config_noAuth.good.yml", loads.append, monotonic=clock.monotonic)
+    before = access.current()
+    write_pair(issue(certificates), folder / "server.crt", folder / "server.key")
+
+    with descriptors_left(count):
+        assert access.current() is before
+    assert access.problem is not None and "Too many open files" in access.problem
+    clock.advance(4.9)
+    assert access.current() is before
+    clock.advance(0.2)
+
+    assert access.current() is not before
+    assert access.problem is None
+    assert loads == [False, True]
+
+
+@pytest.mark.parametrize("error", [ssl.SSLError(1, "internal error"), MemoryError()], ids=["OpenSSL", "memory"])
+def test_whatever_fails_is_told_and_tried_again(
+    error: Exception, folder: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    access = AccessFile(folder / "web_config_noAuth.good.yml", monotonic=clock.monotonic)
+    before = access.current()
+    write_pair(issue(certificates), folder / "server.crt", folder / "server.key")
+
+    def failing(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr("exporter.web.access.server_context", failing)
+        assert access.current() is before
+    assert access.problem is not None and "can't be put in force: " in access.problem
+    clock.advance(5)
+
+    assert access.current() is not before
+    assert access.problem is None
+
+
+def test_a_start_that_meets_such_an_error_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("exporter.web.access.server_context", failing)
+
+    with pytest.raises(ConfigError, match=r"good\.yml: can't be put in force: Cannot allocate memory$"):
+        AccessFile(folder / "web_config_noAuth.good.yml", monotonic=FakeClock().monotonic)
+
+
+def test_bad_files_are_tried_now_and_then_and_told_once(folder: Path) -> None:
+    file = folder / "web_config_empty.yml"
+    loads: list[bool] = []
+    clock = FakeClock()
+    access = AccessFile(file, loads.append, monotonic=clock.monotonic)
+    file.write_text(f"{TLS}rate_limit: {{interval: 1s}}")  # odd besides, which is nobody's business before it counts
+
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(120):
+            access.current()
+            clock.advance(0.25)
+
+    assert loads == [False] * 6  # at 0, 5, ... 25 s
+    assert [entry["log_level"] for entry in logs] == ["error"]

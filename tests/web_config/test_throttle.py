@@ -28,12 +28,13 @@ def test_what_is_given_back_never_exceeds_the_burst() -> None:
     assert [bucket.take(), bucket.take()] == [True, False]
 
 
-def test_what_all_together_used_up_is_not_charged_to_an_address() -> None:
+def test_each_origin_has_a_bucket_of_its_own() -> None:
     clock = FakeClock()
     throttle = Throttle(clock.monotonic)
-    for number in range(50):
-        assert throttle.take(f"10.0.0.{number}") == 0
 
-    assert [throttle.take("192.0.2.1") for _ in range(20)] == [1] * 20
-    clock.advance(2)  # for ten
-    assert [throttle.take("192.0.2.1") for _ in range(10)] == [0] * 10
+    assert [throttle.take("192.0.2.1") for _ in range(11)] == [0] * 10 + [1]
+    assert throttle.take("192.0.2.2") == 0
+    throttle.give_back("192.0.2.1")
+    assert [throttle.take("192.0.2.1") for _ in range(2)] == [0, 1]
+    clock.advance(2)
+    assert [throttle.take("192.0.2.1") for _ in range(3)] == [0, 0, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import dataclasses
 import errno
 import os
@@ -19,7 +20,8 @@ from exporter.config import ConfigError, load_web
 from exporter.web.access import load_access
 from exporter.web.limits import Limits, Refusal
 from exporter.web.tls import alternative_names, refused_by_clients, server_context
-from tests.trials import GET, NEVER, SOON
+from exporter.web.tls_alerts import AlertingContext, alerts_reach
+from tests.trials import GET, NEVER, PATIENT, SOON
 from tests.web_config.folder import Certificates, write_pair
 from tests.web_config.trials import Site, run, trusting
 
@@ -41,6 +43,18 @@ def stay_out(folder: Path, case: str, client: ssl.SSLContext | None, why: Refusa
         with pytest.raises((OSError, EOFError), match=alert):
             await site.get(client)
         assert site.refusals == [why]
+
+    run(trial, folder / case)
+
+
+def be_forbidden(folder: Path, case: str, client: ssl.SSLContext) -> None:
+    """Expect to be told that this client is not allowed, and that to be counted."""
+
+    async def trial(site: Site) -> None:
+        assert await site.get(client) == (403, b"Your certificate has none of the names that are allowed.\n")
+        silent = await site.connect(client)
+        assert (await silent.closed()).startswith(b"HTTP/1.1 403 ")
+        assert site.refusals == [Refusal.CLIENT_NOT_ALLOWED] * 2
 
     run(trial, folder / case)
 
@@ -223,7 +237,7 @@ def test_a_name_that_is_allowed_gets_in_and_another_stays_out(folder: Path, cert
     client = trusting(certificates.authority, certificates.client2)
 
     get_in(folder, "web_config_auth_client_san.good.yaml", client)
-    stay_out(folder, "web_config_auth_client_san.bad.yaml", client, Refusal.CLIENT_NOT_ALLOWED)
+    be_forbidden(folder, "web_config_auth_client_san.bad.yaml", client)
 
 
 def test_names_without_a_certificate_stay_out(folder: Path, certificates: Certificates) -> None:
@@ -234,7 +248,30 @@ def test_names_without_a_certificate_stay_out(folder: Path, certificates: Certif
     )
 
     get_in(folder, file.name, trusting(certificates.authority, certificates.client2))
-    stay_out(folder, file.name, trusting(certificates.authority), Refusal.CLIENT_NOT_ALLOWED)
+    be_forbidden(folder, file.name, trusting(certificates.authority))
+
+
+def test_who_is_not_allowed_is_cut_soon(folder: Path, certificates: Certificates) -> None:
+    """Also a client that neither asks nor closes."""
+
+    def meet(port: int) -> bytes:
+        client = trusting(certificates.authority, certificates.client2)
+        raw = socket.create_connection(("127.0.0.1", port))
+        with client.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as tls:
+            received = tls.recv(1000)
+            while tls.recv(1000):
+                pass
+            with socket.socket(fileno=os.dup(tls.fileno())) as beneath:
+                beneath.settimeout(10)
+                while beneath.recv(1000):
+                    pass
+            return received
+
+    async def trial(site: Site) -> None:
+        assert (await asyncio.to_thread(meet, site.port)).startswith(b"HTTP/1.1 403 ")
+        assert site.refusals == [Refusal.CLIENT_NOT_ALLOWED]
+
+    run(trial, folder / "web_config_auth_client_san.bad.yaml", limits=dataclasses.replace(PATIENT, linger_timeout=SOON))
 
 
 @pytest.mark.parametrize("name", ["192.0.2.7", "2001:db8::7"])
@@ -258,26 +295,103 @@ def test_every_kind_of_name_counts() -> None:
     assert alternative_names({}) == frozenset()
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_no_session_outlives_its_connection(version: ssl.TLSVersion, folder: Path, certificates: Certificates) -> None:
-    context = trusting(certificates.authority, certificates.client)
-    context.maximum_version = version
+def converse(port: int, client: ssl.SSLContext, session: ssl.SSLSession | None) -> tuple[bool | None, ssl.SSLSession]:
+    """Ask on a connection that goes on with a session, if any, and close it as one should; return that of this one."""
+    with client.wrap_socket(
+        socket.create_connection(("127.0.0.1", port)), server_hostname="localhost", session=session
+    ) as tls:
+        tls.sendall(GET.replace(b"Host:", b"Connection: close\r\nHost:"))
+        received = b""
+        while data := tls.recv(1000):
+            received += data
+        assert received.endswith(b"/hello")
+        found = tls.session_reused, tls.session
+        tls.unwrap()
+    assert found[1] is not None
+    return found[0], found[1]
 
-    def converse(port: int, session: ssl.SSLSession | None) -> tuple[bool | None, ssl.SSLSession | None]:
-        raw = socket.create_connection(("127.0.0.1", port))
-        with context.wrap_socket(raw, server_hostname="localhost", session=session) as tls:
-            tls.sendall(GET)
-            tls.recv(1000)
-            return tls.session_reused, tls.session
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_session_outlives_the_files_that_admitted_it(
+    version: ssl.TLSVersion, folder: Path, certificates: Certificates
+) -> None:
+    client = trusting(certificates.authority, certificates.client)
+    client.maximum_version = version
 
     async def trial(site: Site) -> None:
-        _, session = await asyncio.to_thread(converse, site.port, None)
-        if version is ssl.TLSVersion.TLSv1_3:
-            assert session is None or not session.has_ticket
-        reused, _ = await asyncio.to_thread(converse, site.port, session)
-        assert not reused
+        _, session = await asyncio.to_thread(converse, site.port, client, None)
+        assert not session.has_ticket
+        reused, _ = await asyncio.to_thread(converse, site.port, client, session)
+        assert not reused or version is ssl.TLSVersion.TLSv1_2  # by its id, which Python cannot forbid
+        (folder / "client2_selfsigned.pem").replace(folder / "client_selfsigned.pem")
+        with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):
+            await asyncio.to_thread(converse, site.port, client, session)
 
     run(trial, folder / "tls_config_noAuth.requireandverifyclientcert.good.yml")
+
+
+# Whom alerts reach.
+
+ECDSA_ONLY = (
+    "tls_server_config: {cert_file: server.crt, key_file: server.key, max_version: TLS12,"
+    " cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]}"
+)
+"""Suites that do not go with the certificate: a client in memory fails to shake hands."""
+
+JUNK = b"\x16\x03\x01\x00\x05junk!"
+"""Ends a handshake with an alert."""
+
+
+def test_a_connection_goes_on_when_its_request_finds_files_that_clients_would_refuse(
+    folder: Path, certificates: Certificates
+) -> None:
+    file = folder / "web_config_noAuth.good.yml"
+
+    async def trial(site: Site) -> None:
+        client = await site.connect(trusting(certificates.authority))
+        file.write_text(ECDSA_ONLY)
+        for _ in range(2):
+            client.send(GET)
+            assert await client.answer() == (200, b"/hello")
+        assert site.loads == [True]
+
+    run(trial, file)
+
+
+def shake_hands_with_junk(context: ssl.SSLContext) -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    incoming.write(JUNK)
+    with pytest.raises(ssl.SSLError):
+        context.wrap_bio(incoming, outgoing, server_side=True).do_handshake()
+
+
+def test_an_alert_reaches_the_connection_that_shakes_hands_and_no_other() -> None:
+    context = AlertingContext(ssl.PROTOCOL_TLS_SERVER)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        with alerts_reach(ours):
+            inherited = contextvars.copy_context()  # as asyncio's callbacks and tasks of a connection do
+            shake_hands_with_junk(context)
+            assert theirs.recv(100).startswith(b"\x15")
+            shake_hands_with_junk(context)
+        with alerts_reach(ours):
+            unused = contextvars.copy_context()
+        for where in (inherited, unused, contextvars.copy_context()):
+            where.run(shake_hands_with_junk, context)
+        with pytest.raises(BlockingIOError):
+            theirs.recv(100)
+
+
+def test_a_trial_of_our_own_certificate_reaches_nobody(folder: Path) -> None:
+    (folder / "ecdsa.yml").write_text(ECDSA_ONLY)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        with alerts_reach(ours):
+            load_access(folder / "ecdsa.yml")
+        with pytest.raises(BlockingIOError):
+            theirs.recv(100)
 
 
 # The bounds of handshakes.
@@ -395,10 +509,7 @@ def test_a_suite_that_few_clients_offer_is_nothing_to_warn_of(folder: Path) -> N
 
 
 def test_suites_that_do_not_fit_the_certificate_are_warned_of(folder: Path) -> None:
-    (folder / "ecdsa.yml").write_text(
-        "tls_server_config: {cert_file: server.crt, key_file: server.key, max_version: TLS12,"
-        " cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]}"
-    )
+    (folder / "ecdsa.yml").write_text(ECDSA_ONLY)
 
     with structlog.testing.capture_logs() as logs:
         load_access(folder / "ecdsa.yml")

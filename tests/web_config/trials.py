@@ -62,10 +62,10 @@ def run(trial: Callable[[Site], Awaitable[None]], file: Path, *, limits: Limits 
 @asynccontextmanager
 async def _serving(file: Path, limits: Limits) -> AsyncIterator[Site]:
     loads: list[bool] = []
-    access = AccessFile(file, loads.append)
+    clock = FakeClock()
+    access = AccessFile(file, loads.append, monotonic=clock.monotonic)
     refusals: list[str] = []
     denials: list[str] = []
-    clock = FakeClock()
     server = admitting_server(
         hello,
         access,
