@@ -100,6 +100,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._write_deadline: asyncio.TimerHandle | None = None
         self._next_is_due = False
         self._answer: RequestResponseCycle | None = None
+        self._work: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -137,6 +138,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._crowd.leave(self)
+        if self._answer is not None and self._work is not None:
+            self._answer.disconnected = True
+            self._work.cancel()  # one that waits for its turn would hold up those who are still there
         self.app_state.clear()  # it refers to us, and would keep all this in memory until garbage is collected
         for timer in (self._deadline, self._write_deadline):
             if timer is not None:
@@ -183,8 +187,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._enter(_Phase.IDLE if self.cycle.response_complete else _Phase.BUSY)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        # As uvicorn does, which keeps neither.
         self._answer = cycle
-        super()._start_asgi_task(cycle, app)
+        self._work = self.loop.create_task(cycle.run_asgi(app))
+        self._work.add_done_callback(self.tasks.discard)
+        self.tasks.add(self._work)
 
     def on_response_complete(self) -> None:
         if self.pipeline and self.flow.write_paused and not self.transport.is_closing():

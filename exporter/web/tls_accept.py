@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterable
@@ -33,6 +34,11 @@ _PAUSE_SECONDS: Final = 1.0
 """Before the next try when there is no file descriptor left for a connection, as in asyncio's own servers."""
 
 
+_FAILED_A_COLLECTION: Final = 128
+"""asyncio leaves a handshake that failed, and the 256 KiB it read into, in a reference cycle. Garbage collection counts
+objects, not bytes: it would let gigabytes of them pile up under a flood."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """What a new connection meets; ``allowed_names`` are those of client certificates, None for any."""
@@ -49,6 +55,7 @@ class Handshake:
         self.address = address
         self.has_transport = False
         """Whether asyncio closes the connection."""
+        self.is_made = False
         self._on_refused = on_refused
         self._task: asyncio.Task[None] | None = None
 
@@ -83,6 +90,7 @@ class TlsProtocol(BoundedProtocol):
         self._handshake = handshake
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._handshake.is_made = True
         self._crowd.leave(self._handshake)
         super().connection_made(transport)
         names = alternative_names(transport.get_extra_info("peercert") or {})
@@ -102,6 +110,7 @@ class TlsAcceptor:
         self._endpoint = endpoint
         self._listeners: list[asyncio.Task[None]] = []
         self._handshakes: set[asyncio.Task[None]] = set()
+        self._failed = 0
 
     def start(self, sockets: Iterable[socket.socket]) -> None:
         """Begin to accept; the sockets stay the caller's to close."""
@@ -143,6 +152,10 @@ class TlsAcceptor:
         self._config.crowd.leave(handshake)
         if not handshake.has_transport:
             handshake.connection.close()
+        elif not handshake.is_made:
+            self._failed += 1
+            if self._failed % _FAILED_A_COLLECTION == 0:
+                gc.collect()
 
     async def _pause(self) -> None:
         resumed = asyncio.Event()
