@@ -20,6 +20,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import yaml
+
 from exporter.simulator.faults import Fault, Limits
 from exporter.simulator.platform import Platform
 from tests.e2e.host import free_port, peak_rss
@@ -168,6 +170,7 @@ class Campaign:
         self._folder = folder
         self._log = folder / "exporter.log"
         self._nursery = nursery
+        self._config = config
         self._arguments = (f"--config.file={config}", f"--web.listen-address={address}")
         self._random = random
         self._watch = watch
@@ -205,9 +208,18 @@ class Campaign:
         passage = self._random.randint(1, edge.passages)
         for _ in range(TRIES):
             hint, hint_at = HINTS.get(edge.phase), self._random.uniform(0.0, 0.8)
-            if self._live(edge=name, passage=passage, hint=hint, hint_at=hint_at, seconds=LONGEST_WAY):
+            how: dict[str, Any] = {"hint": hint, "hint_at": hint_at, "seconds": LONGEST_WAY}
+            if edge.phase is Phase.RELOADING:
+                how["new_config"] = (str(self._config), self._changed())
+            if self._live(edge=name, passage=passage, **how):
                 return
             passage = max(1, passage // 2)
+
+    def _changed(self) -> str:
+        """Return another configuration than the present one, which counts the same."""
+        document = yaml.safe_load(self._config.read_text(encoding="utf-8"))
+        document["slo"] = {"error_ratio": self._random.uniform(0.01, 0.5)}
+        return yaml.safe_dump(document)
 
     def _after_sigterm(self) -> None:
         """Kill amid an orderly end; one that was too quick for that is tried again."""

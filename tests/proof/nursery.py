@@ -50,6 +50,8 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     """A signal that it is sent before, SIGTERM or SIGHUP, once it listens."""
     hint_at: float = 0.0
     """How long after it listens (s)."""
+    new_config: tuple[str, str] | None = None
+    """A file and what is written into it before the ``hint``: a reload that finds nothing changed does nothing."""
     environ: Mapping[str, str] = msgspec.field(default_factory=lambda: environment(SSL_CERT_FILE=os.devnull))
     """Without certificates of authorities: to read them is most of a start, and nothing here is encrypted."""
 
@@ -133,6 +135,9 @@ def lead(life: Life) -> Ending:
             if log.exists() and LISTENS in written(log, logged):
                 break
         if not gone and not ended(life.hint_at):
+            if life.new_config is not None:
+                file, text = life.new_config
+                Path(file).write_text(text, encoding="utf-8")
             os.kill(child, life.hint)
     killed = not ended(life.seconds)
     if killed:

@@ -85,7 +85,7 @@ class Undertaker(Nursery):
 def test_an_edge_that_is_never_reached_is_a_problem(tmp_path: Path) -> None:
     nursery = Undertaker(Ending(-signal.SIGKILL, killed=True, seconds=3.0, peak_rss=1 << 20))
     campaign = Campaign(
-        tmp_path, nursery, tmp_path / "config.yaml", "127.0.0.1:9", Random(1), Watch("http://127.0.0.1:9")
+        tmp_path, nursery, write(tmp_path / "config.yaml", {}), "127.0.0.1:9", Random(1), Watch("http://127.0.0.1:9")
     )
     campaign.kill(60)
     assert campaign.kills[RANDOM] >= 60
@@ -95,7 +95,7 @@ def test_an_edge_that_is_never_reached_is_a_problem(tmp_path: Path) -> None:
 def test_an_exporter_that_ends_by_itself_is_a_problem(tmp_path: Path) -> None:
     nursery = Undertaker(Ending(1, killed=False, seconds=1.0, peak_rss=1 << 20))
     campaign = Campaign(
-        tmp_path, nursery, tmp_path / "config.yaml", "127.0.0.1:9", Random(1), Watch("http://127.0.0.1:9")
+        tmp_path, nursery, write(tmp_path / "config.yaml", {}), "127.0.0.1:9", Random(1), Watch("http://127.0.0.1:9")
     )
     campaign.kill(1)
     assert campaign.problems[0] == "an exporter ended by itself with 1: its last words"

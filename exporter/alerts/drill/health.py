@@ -45,6 +45,7 @@ class Health:
         yield series("up", TARGET), 1.0
         yield series("process_start_time_seconds", TARGET), self._plan.start / SECOND
         yield _own(catalog.RELOAD_OK), 1.0
+        yield _own(catalog.WEB_CONFIG_OK), 1.0
         yield _own(catalog.LEDGER_ROLLED_BACK), 0.0
         for task in ("poll", "publish", "web"):
             yield _own(catalog.TASK_FAILURES, task), 0.0
