@@ -14,7 +14,7 @@ BACKLOG: Final = 64
 """Connections the kernel holds for us to accept. asyncio accepts this many in one turn of its loop, and a surplus one
 is closed only a few turns later: a small number keeps a flood's peak of open files small."""
 
-UNSENT_BYTES: Final = 128 * 1024
+UNSENT_BYTES: Final = 256 * 1024
 """Bytes the kernel takes of an answer before it is sent; enough to keep the fastest connection busy."""
 
 _HOSTNAME: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")

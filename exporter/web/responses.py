@@ -20,7 +20,7 @@ _HEADERS: Final = {
 }
 
 
-_SLICE: Final = 128 * 1024
+_SLICE: Final = 256 * 1024
 """Bytes of a large body that are written in one go."""
 
 
