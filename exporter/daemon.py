@@ -55,7 +55,7 @@ class Options:
     lifecycle: bool
     environ: Mapping[str, str]
     shard: Shard
-    web_config_file: Path | None = None
+    web_config_file: Path | None
 
 
 def layout() -> Layout:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from exporter.config.problems import Location, Problem
+from exporter.config.problems import ConfigError, Location, Problem
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
@@ -146,6 +147,15 @@ class _Converter:
             raise _TooLargeError(f"holds more than {MAX_VALUES} values once its aliases are expanded", node)
         if depth > MAX_DEPTH:
             raise _TooLargeError(f"nested more than {MAX_DEPTH} levels deep, or an alias holds itself", node)
+
+
+def read(path: Path) -> bytes:
+    """Return what a file holds, up to a byte more than ``parse`` takes. Raises ConfigError."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([f"{path}: can't be read: {error.strerror} (allowed: a readable YAML file)"]) from None
 
 
 def parse(content: bytes) -> tuple[object, dict[Location, int], list[Problem]]:

@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from exporter.config.checks import cross_check
-from exporter.config.document import MAX_BYTES, parse
+from exporter.config.document import parse, read
 from exporter.config.explain import explain
 from exporter.config.problems import ConfigError, Places
 from exporter.config.resolved import Config, resolve
@@ -31,7 +31,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     if path is None:
         return resolve(ConfigFile(), Places("built-in configuration"))
-    data, lines, problems = parse(_read(path))
+    data, lines, problems = parse(read(path))
     places = Places(str(path), lines, _hidden(environ))
     if problems and data is None:
         raise ConfigError(places.report(problems))
@@ -45,14 +45,6 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     if problems or file is None:
         raise ConfigError(places.report(problems))
     return resolve(file, places)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError([f"{path}: can't be read: {error.strerror} (allowed: a readable YAML file)"]) from None
 
 
 def _hidden(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from exporter.config.document import MAX_BYTES, parse
+from exporter.config.document import MAX_BYTES, parse, read
 from exporter.config.explain import explain
 from exporter.config.problems import ConfigError, Location, Places, Problem
 from exporter.config.webschema import TlsServerConfig, WebConfigFile
@@ -89,12 +89,7 @@ class WebConfig:
 
 def load_web(path: Path) -> WebConfig:
     """Read and check a web configuration; certificates and keys are not read. Raises ConfigError with all problems."""
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError([f"{path}: can't be read: {error.strerror} (allowed: a readable YAML file)"]) from None
-    data, lines, problems = parse(content)
+    data, lines, problems = parse(read(path))
     places = Places(str(path), lines)
     if problems and data is None:
         raise ConfigError(places.report(problems))
